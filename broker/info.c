@@ -1,0 +1,69 @@
+#include "broker/info.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void put_limits(msgpack_packer *out)
+{
+    sys_put_key(out, "limits");
+    msgpack_pack_map(out, 7);
+    sys_put_uint(out, "max-payload", MAX_PAYLOAD);
+    sys_put_uint(out, "max-headers", MAX_HEADERS);
+    sys_put_uint(out, "queue-bytes", SUB_QUEUE_BYTES);
+    sys_put_uint(out, "queue-messages", SUB_QUEUE_MESSAGES);
+    sys_put_uint(out, "connection-bytes", CONN_QUEUE_BYTES);
+    sys_put_uint(out, "open-requests", MAX_OPEN_CALLS);
+    sys_put_uint(out, "max-timeout-ms", MAX_TIMEOUT_MS);
+}
+
+static void put_listeners(msgpack_packer *out, const struct info *info)
+{
+    sys_put_key(out, "listeners");
+    msgpack_pack_array(out, info->n_listeners);
+    for (size_t i = 0; i < info->n_listeners; i++)
+        msgpack_pack_str_with_body(out, info->listeners[i], strlen(info->listeners[i]));
+}
+
+static enum status answer_info(void *userdata, const msgpack_object *body, msgpack_packer *out)
+{
+    const struct info *info = userdata;
+    const struct session *session = info->session;
+    (void)body;
+    msgpack_pack_map(out, 11);
+    sys_put_str(out, "version", BROKER_VERSION);
+    sys_put_key(out, "instance");
+    msgpack_pack_bin_with_body(out, session->instance, INSTANCE_LEN);
+    sys_put_uint(out, "pid", (uint64_t)getpid());
+    sys_put_uint(out, "uid", session->own_uid);
+    sys_put_str(out, "loop", loop_backend_name(session->loop));
+    sys_put_uint(out, "uptime-ms",
+                 (loop_now_ns(session->loop) - info->since_ns) / UINT64_C(1000000));
+    sys_put_uint(out, "clients", session->route.n_clients);
+    sys_put_uint(out, "subscriptions", session->route.n_subs);
+    sys_put_uint(out, "services", session->route.n_services);
+    put_listeners(out, info);
+    put_limits(out);
+    return STATUS_OK;
+}
+
+static enum status answer_stats(void *userdata, const msgpack_object *body, msgpack_packer *out)
+{
+    const struct info *info = userdata;
+    struct counters *counters = info->session->counters;
+    (void)body;
+    counters->rounds = loop_round(info->session->loop);
+    msgpack_pack_map(out, N_COUNTERS);
+    for (size_t i = 0; i < N_COUNTERS; i++)
+        sys_put_uint(out, counters_name(i), counters_value(counters, i));
+    return STATUS_OK;
+}
+
+void info_register(struct info *info, struct session *session)
+{
+    info->session = session;
+    info->since_ns = loop_now_ns(session->loop);
+    info->info = (struct sys_service){ "$SYS.info", answer_info, info, NULL };
+    info->stats = (struct sys_service){ "$SYS.stats", answer_stats, info, NULL };
+    sys_register(&session->sys, &info->info);
+    sys_register(&session->sys, &info->stats);
+}

@@ -1,0 +1,60 @@
+/* Blocks: reference-counted bytes that queues point into.
+ *
+ * A read block is large and shared: all connections of a round are read into
+ * it, and a published frame is sent to every receiver straight out of it. A
+ * plain block belongs to what it was made for (a partial frame, the copies of
+ * one slow receiver). Whoever keeps a pointer into a block holds a reference;
+ * bytes below `used` are never written again while somebody else does, but for
+ * the id and token of a frame that is in no queue yet.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    READ_BLOCK = 256 << 10,  /* one read's worth; 64 KiB reads were 40 % slower */
+    READ_ROOM_MIN = 64 << 10, /* less room than that: take the next block */
+    POOLED_BLOCKS_MAX = 16,  /* free read blocks kept: 4 MiB */
+};
+
+struct block_pool;
+
+struct block {
+    uint32_t refs;
+    uint32_t cap;
+    uint32_t used;
+    struct block_pool *pool; /* NULL: a plain block */
+    struct block *next_free;
+    uint8_t data[];
+};
+
+struct block_pool {
+    struct block *free;
+    struct block *current; /* what the next read goes into; the pool's reference */
+    unsigned n_free;
+};
+
+void block_pool_deinit(struct block_pool *pool);
+
+/* The block that the next read goes into, with at least READ_ROOM_MIN bytes
+ * behind `used`. Borrowed. NULL: no memory. */
+struct block *block_pool_current(struct block_pool *pool);
+
+/* A plain block of `cap` bytes with one reference; NULL: no memory. */
+struct block *block_new(size_t cap);
+
+static inline struct block *block_ref(struct block *block)
+{
+    block->refs++;
+    return block;
+}
+
+void block_release(struct block *block);
+
+/* Takes NULL. */
+static inline void block_unref(struct block *block)
+{
+    if (block && --block->refs == 0)
+        block_release(block);
+}

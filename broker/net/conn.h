@@ -1,0 +1,149 @@
+/* Connections: descriptors to frames, and queues to descriptors.
+ *
+ * A `struct net` is what all connections of a broker share: the loop, the
+ * pools, the workplace, the list of those that have something to write. A
+ * `struct conn` is embedded, as its first member, in what the layer above makes
+ * of a client; that layer allocates it and hands bytes back as consumed.
+ *
+ * Reading: one recvmsg(2) a connection and round, of at most 256 KiB, into the
+ * read block that all share. What the layer above does not consume, a frame that
+ * is not whole yet or all that stands behind a frame that must wait, moves to
+ * a buffer of the connection's own (`in`), which grows with what was received,
+ * never with what a length claims. Writing: everything that is queued in a round
+ * leaves at its end, by one sendmsg(2) a connection as a rule (outq_send.h).
+ *
+ * A connection ends in one of three ways: conn_end (the broker ends it: GOODBYE,
+ * half-close, and a bounded time for the peer to read it), by the peer's
+ * end of file, or by an error of the socket. However it ends, ops->ended is
+ * called exactly once; the memory is given back by ops->freed at the end of the
+ * round, so a connection may end inside any callback, its own included.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/guard/card.h"
+#include "broker/loop/loop.h"
+#include "broker/net/block.h"
+#include "broker/net/outq.h"
+#include "broker/net/outq_send.h"
+#include "broker/watch/counters.h"
+#include "proto/envelope.h"
+#include "proto/status.h"
+
+struct conn;
+
+struct conn_ops {
+    /* Bytes from `from` up to `to` of the block, at least one. Returns how many of them
+     * were consumed (whole frames); the rest is offered again, with more behind it. */
+    uint32_t (*input)(struct conn *conn, struct block *block, uint32_t from, uint32_t to);
+    /* The peer has half-closed; it still reads. Returns whether anything may still have
+     * to be sent to it later (open calls); if not, the connection closes when its queue is empty. */
+    bool (*half_closed)(struct conn *conn);
+    /* The connection is over, for the reason `status`. No call into it from now on. */
+    void (*ended)(struct conn *conn, enum status status, const char *sentence);
+    void (*freed)(struct conn *conn);
+    /* Its queue has become shorter (only if conn->wants_room). */
+    void (*room)(struct conn *conn);
+};
+
+struct net {
+    struct loop *loop;
+    const struct conn_ops *ops;
+    struct counters *counters;
+    struct block_pool blocks;
+    struct entry_pool entries;
+    struct conn *dirty;        /* have something to write */
+    struct conn *resumed;      /* were held, and go on */
+    struct conn **resumed_tail;
+    struct conn *dead;         /* to be freed at the end of the round */
+    struct conn *all;          /* newest first */
+    uint32_t n_conns;
+    uint32_t linger_ms;        /* how long a farewell may take */
+    uint64_t last_id;
+    struct batch batch;
+};
+
+enum conn_state {
+    CONN_GREETING, /* before HELLO */
+    CONN_OPEN,
+    CONN_LEAVING,  /* the peer has half-closed */
+    CONN_ENDING,   /* GOODBYE is queued, input is thrown away */
+    CONN_DEAD,
+};
+
+struct conn {
+    struct loop_fd io;
+    uint8_t state;
+    bool held;          /* input waits (route/hold.h) */
+    bool hung_up;       /* the peer is gone altogether */
+    bool is_dirty;
+    bool is_resumed;
+    bool eof;
+    bool shut;          /* we have half-closed */
+    bool wants_room;
+    bool said_goodbye;
+    bool large_buffer;  /* SO_SNDBUF was raised */
+    struct net *net;
+    struct card *card;
+    struct block *in;   /* unconsumed input: in->data[in_from .. in->used) */
+    uint32_t in_from;
+    uint32_t drained;   /* bytes thrown away since GOODBYE */
+    struct outq out;
+    struct timer timer; /* HELLO is late; the farewell takes too long */
+    struct conn *next_dirty;
+    struct conn *next_resumed;
+    struct conn *next;
+    struct conn *prev;
+    const char *listener; /* the name of the listener it came by; outlives it */
+    uint64_t since_ns;
+    uint64_t sent_ns;     /* when the kernel last took something */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+
+int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
+             struct counters *counters);
+void net_deinit(struct net *net);
+/* The end of a round: goes on with who was held, writes, frees. */
+void net_flush(struct net *net);
+
+/* Starts a connection on a zeroed *conn: takes over fd and *principal (on success only).
+ * 0, -ENOMEM, or what the loop said. */
+int conn_start(struct conn *conn, struct net *net, int fd, struct principal *principal,
+               const char *listener);
+/* HELLO was right: the first deadline is over. */
+void conn_open(struct conn *conn);
+
+/* Queues the connection for writing at the end of the round. */
+void conn_dirty(struct conn *conn);
+/* Queues a control frame. Past the connection's limit and its reserve, the
+ * connection ends (NOT_READING). */
+void conn_send(struct conn *conn, const struct envelope *envelope);
+/* Queues bytes that the caller has made: whole control frames or a run for `to`. */
+int conn_send_bytes(struct conn *conn, const void *bytes, size_t len);
+
+/* Ends it with a reason: GOODBYE, then the bounded farewell. `sentence` (NULL: the status's
+ * own) is copied. Idempotent. */
+void conn_end(struct conn *conn, enum status status, const char *sentence);
+/* Cuts it at once. Idempotent. */
+void conn_cut(struct conn *conn, enum status status, const char *sentence);
+
+/* Its input stops being handled / goes on at the end of the round. */
+void conn_hold(struct conn *conn);
+void conn_resume(struct conn *conn);
+/* A half-closed connection has nothing more to wait for (the last open call ended). */
+void conn_finish(struct conn *conn);
+
+static inline bool conn_is_live(const struct conn *conn)
+{
+    return conn->state < CONN_ENDING;
+}
+
+/* Whether a new entry of `len` bytes fits the connection's own limit. */
+static inline bool conn_fits(const struct conn *conn, size_t len)
+{
+    return conn->out.n_bytes + len <= CONN_QUEUE_BYTES || outq_is_empty(&conn->out);
+}

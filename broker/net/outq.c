@@ -1,0 +1,271 @@
+#include "broker/net/outq.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/net/outq_internal.h"
+
+enum { POOLED_ENTRIES_MAX = 4096, OWN_BLOCK_MIN = 1024, OWN_BLOCK_MAX = 64 << 10 };
+
+/* ---- entries ------------------------------------------------------------ */
+
+struct entry *entry_new(struct entry_pool *pool)
+{
+    struct entry *entry = pool->free;
+    if (!entry)
+        return malloc(sizeof *entry);
+    pool->free = entry->next;
+    pool->n_free--;
+    return entry;
+}
+
+static void entry_free(struct entry_pool *pool, struct entry *entry)
+{
+    block_unref(entry->block);
+    audience_unref(entry->to);
+    card_unref(entry->card);
+    if (pool->n_free == POOLED_ENTRIES_MAX) {
+        free(entry);
+        return;
+    }
+    entry->next = pool->free;
+    pool->free = entry;
+    pool->n_free++;
+}
+
+void entry_pool_deinit(struct entry_pool *pool)
+{
+    while (pool->free) {
+        struct entry *entry = pool->free;
+        pool->free = entry->next;
+        free(entry);
+    }
+    *pool = (struct entry_pool){ 0 };
+}
+
+void entry_tell(struct entry *entry, bool sent)
+{
+    while (entry->hooks) {
+        struct entry_hook *hook = entry->hooks;
+        entry->hooks = hook->next;
+        hook->left(hook, sent);
+    }
+}
+
+void entry_watch(struct entry *entry, struct entry_hook *hook)
+{
+    hook->next = entry->hooks;
+    entry->hooks = hook;
+}
+
+/* ---- the list ------------------------------------------------------------ */
+
+void link_before(struct outq *outq, struct entry *entry, struct entry *next)
+{
+    entry->next = next;
+    entry->prev = next ? next->prev : outq->tail;
+    *(entry->prev ? &entry->prev->next : &outq->head) = entry;
+    *(next ? &next->prev : &outq->tail) = entry;
+}
+
+void forget(struct lane *lane, const struct entry *entry)
+{
+    if (lane->oldest == entry)
+        lane->oldest = NULL;
+    if (lane->front_gap == entry)
+        lane->front_gap = NULL;
+    if (lane->tail_gap == entry)
+        lane->tail_gap = NULL;
+}
+
+void unlink_entry(struct outq *outq, struct entry *entry)
+{
+    for (uint32_t i = 0; entry->to && i < entry->to->n; i++)
+        forget(entry->to->lanes[i], entry);
+    if (outq->settled == entry)
+        outq->settled = entry->prev;
+    if (outq->head == entry)
+        outq->head_sent = 0;
+    *(entry->prev ? &entry->prev->next : &outq->head) = entry->next;
+    *(entry->next ? &entry->next->prev : &outq->tail) = entry->prev;
+    entry_free(outq->pool, entry);
+}
+
+static void charge(const struct audience *to, uint64_t n, uint32_t len)
+{
+    for (uint32_t i = 0; to && i < to->n; i++) {
+        struct lane *lane = to->lanes[i];
+        lane->n_messages += (uint32_t)n;
+        lane->n_bytes += len;
+        lane->tail_gap = NULL; /* a loss after this message is another gap */
+    }
+}
+
+void discharge(const struct audience *to, uint64_t n, uint32_t len)
+{
+    for (uint32_t i = 0; to && i < to->n; i++) {
+        to->lanes[i]->n_messages -= (uint32_t)n;
+        to->lanes[i]->n_bytes -= len;
+    }
+}
+
+void outq_init(struct outq *outq, struct entry_pool *pool)
+{
+    *outq = (struct outq){ .pool = pool };
+}
+
+void outq_deinit(struct outq *outq)
+{
+    while (outq->head) {
+        struct entry *entry = outq->head;
+        entry_tell(entry, false);
+        if (entry->block)
+            discharge(entry->to, entry->n, entry->len);
+        unlink_entry(outq, entry);
+    }
+    audience_unref(outq->selected);
+    block_unref(outq->own);
+    free(outq->peers);
+    free(outq->pending);
+    outq_init(outq, outq->pool);
+}
+
+/* ---- in ------------------------------------------------------------------ */
+
+static bool continues(const struct entry *entry, const struct block *block, uint32_t off,
+                      const struct audience *to, const struct card *card)
+{
+    return entry && entry->block == block && entry->off + entry->len == off && entry->to == to &&
+           entry->card == card && !entry->hooks;
+}
+
+int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len, uint32_t n,
+              struct audience *to, struct card *card, struct entry **ret)
+{
+    if (!to || !to->credentials)
+        card = NULL;
+
+    struct entry *entry = outq->tail;
+    bool single = ret || (to && to->single);
+    if (!single && continues(entry, block, off, to, card)) {
+        entry->len += len;
+        entry->n += n;
+    } else {
+        entry = entry_new(outq->pool);
+        if (!entry)
+            return -ENOMEM;
+        *entry = (struct entry){
+            .block = block_ref(block),
+            .to = to ? audience_ref(to) : NULL,
+            .card = card ? card_ref(card) : NULL,
+            .off = off,
+            .len = len,
+            .n = n,
+        };
+        link_before(outq, entry, NULL);
+    }
+    outq->n_bytes += len;
+    charge(to, n, len);
+    if (ret)
+        *ret = entry;
+    return 0;
+}
+
+/* ---- out ----------------------------------------------------------------- */
+
+/* The part of the head that is gone in whole messages leaves the books; the
+ * rest of the message that is half gone stays charged in full. */
+void outq_consume(struct outq *outq, uint32_t sent)
+{
+    struct entry *entry = outq->head;
+    uint32_t gone = 0;
+    uint64_t n = 0;
+
+    sent += outq->head_sent;
+    if (sent == entry->len) {
+        outq->n_bytes -= entry->len;
+        outq->n_sent += entry->n;
+        discharge(entry->to, entry->n, entry->len);
+        unlink_entry(outq, entry);
+        return;
+    }
+    for (uint32_t len; (len = message_len(entry, entry->off + gone)) <= sent - gone; n++)
+        gone += len;
+    discharge(entry->to, n, gone);
+    outq->n_bytes -= gone;
+    outq->n_sent += n;
+    entry->off += gone;
+    entry->len -= gone;
+    entry->n -= n;
+    outq->head_sent = sent - gone;
+}
+
+bool outq_remove(struct outq *outq, struct entry *entry)
+{
+    if (entry == outq->head && outq->head_sent > 0)
+        return false;
+    entry_tell(entry, false);
+    outq->n_bytes -= entry->len;
+    discharge(entry->to, entry->n, entry->len);
+    unlink_entry(outq, entry);
+    return true;
+}
+
+/* ---- settling ------------------------------------------------------------ */
+
+static bool own_room(struct outq *outq, uint32_t len)
+{
+    struct block *own = outq->own;
+    if (own && own->refs == 1)
+        own->used = 0;
+    if (own && own->cap - own->used >= len)
+        return true;
+    size_t cap = OWN_BLOCK_MIN;
+    while (cap < OWN_BLOCK_MAX && cap < outq->n_bytes)
+        cap *= 2;
+    struct block *next = block_new(cap < len ? len : cap);
+    if (!next)
+        return false;
+    block_unref(own);
+    outq->own = next;
+    return true;
+}
+
+static void copy_out(struct outq *outq, struct entry *entry)
+{
+    struct block *own = outq->own;
+    uint32_t off = own->used;
+    memcpy(own->data + off, entry->block->data + entry->off, entry->len);
+    own->used += entry->len;
+    block_unref(entry->block);
+    entry->block = block_ref(own);
+    entry->off = off;
+
+    struct entry *prev = entry->prev;
+    bool single = entry->hooks || (entry->to && entry->to->single);
+    if (single || !continues(prev, own, off, entry->to, entry->card))
+        return;
+    prev->len += entry->len;
+    prev->n += entry->n;
+    for (uint32_t i = 0; entry->to && i < entry->to->n; i++) {
+        if (entry->to->lanes[i]->oldest == entry)
+            entry->to->lanes[i]->oldest = prev;
+    }
+    unlink_entry(outq, entry);
+}
+
+/* A read block is one that many share: keeping a corner of it alive for a
+ * receiver that does not read would pin all of it. */
+void outq_settle(struct outq *outq)
+{
+    struct entry *entry = outq->settled ? outq->settled->next : outq->head;
+    while (entry) {
+        struct entry *next = entry->next;
+        outq->settled = entry;
+        if (entry->block && entry->block != outq->own && entry->len < entry->block->cap / 4 &&
+            own_room(outq, entry->len))
+            copy_out(outq, entry);
+        entry = next;
+    }
+}

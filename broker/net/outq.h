@@ -1,0 +1,109 @@
+/* The output FIFO of one connection.
+ *
+ * An entry is a run of whole frames that lie together in one block, of one
+ * sender, for one audience; or a gap: losses of one lane, announced where they
+ * stand. What differs between receivers is not in the block: SELECT, PEER and
+ * GAP are written when bytes go to the socket (outq_send.c), and what the
+ * kernel does not take of them waits in `pending`.
+ *
+ * Policies are not made here (route/overflow.c makes them); this is how room is
+ * counted and made. A run is dropped at message boundaries, one lane at a time;
+ * its bytes go when nobody is left to get them. Bytes of which some are sent
+ * are never dropped.
+ *
+ * What it costs: an entry is 96 bytes; a block is held as long as an entry
+ * points into it, so runs shorter than a quarter of their block are copied out
+ * of it as soon as the connection blocks (outq_settle).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/guard/card.h"
+#include "broker/net/block.h"
+#include "broker/net/lane.h"
+#include "proto/opcode.h"
+
+struct entry;
+
+/* Told once, when the first byte of an entry goes to the kernel (`sent`) or
+ * the entry is dropped. Embedded in who wants to know. */
+struct entry_hook {
+    void (*left)(struct entry_hook *hook, bool sent);
+    struct lane *lane; /* dropped for this lane is dropped for the hook */
+    struct entry_hook *next;
+};
+
+struct entry {
+    struct entry *next;
+    struct entry *prev;
+    struct block *block;    /* NULL: a gap */
+    struct audience *to;    /* NULL: frames that are for no lane (control, replies) */
+    struct card *card;      /* set if the audience wants the sender's credentials */
+    struct entry_hook *hooks;
+    uint32_t off;
+    uint32_t len;
+    uint64_t n;             /* messages; of a gap: how many are missing */
+    uint8_t reason;         /* of a gap: enum gap */
+};
+
+struct entry_pool {
+    struct entry *free;
+    uint32_t n_free;
+};
+
+struct outq {
+    struct entry *head;
+    struct entry *tail;
+    struct entry *settled;   /* up to here runs are out of the read blocks */
+    uint64_t n_bytes;        /* frames queued, each counted once */
+    uint64_t n_sent;         /* frames that have left */
+    uint32_t head_sent;      /* bytes of the first message of `head` that are gone */
+    uint16_t pending_len;
+    bool blocked;            /* the kernel takes no more for now */
+    struct block *own;       /* where settled copies go */
+    struct audience *selected; /* what the last SELECT named */
+    uint64_t *peers;         /* ids of the last PEERs, by id mod PEER_CACHE; or NULL */
+    uint8_t *pending;        /* the rest of a preamble that is half sent */
+    struct entry_pool *pool;
+};
+
+void entry_pool_deinit(struct entry_pool *pool);
+
+void outq_init(struct outq *outq, struct entry_pool *pool);
+/* Drops everything; idempotent. */
+void outq_deinit(struct outq *outq);
+
+static inline bool outq_is_empty(const struct outq *outq)
+{
+    return !outq->head && outq->pending_len == 0;
+}
+
+/* A run of n messages, block->data[off .. off+len), for `to` (may be NULL), sent by
+ * `card` (may be NULL: the broker). Takes references, charges every lane.
+ * *ret (may be NULL) is the entry. 0 or -ENOMEM, and then nothing has happened. */
+int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len, uint32_t n,
+              struct audience *to, struct card *card, struct entry **ret);
+/* Asks to be told when the entry leaves. The entry must hold one message. */
+void entry_watch(struct entry *entry, struct entry_hook *hook);
+/* Takes an entry out that has not begun to leave, for all of its lanes; no gap is
+ * made. false: it has begun, nothing happened. */
+bool outq_remove(struct outq *outq, struct entry *entry);
+
+/* n more losses of the lane behind its newest message. 0 or -ENOMEM. */
+int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n);
+/* Takes one lane off an entry of one message that has not begun to leave, and puts a gap
+ * in its place. 0 or -ENOMEM, and then nothing has happened. */
+int outq_replace(struct outq *outq, struct lane *lane, struct entry *entry, enum gap reason);
+/* Drops the lane's oldest messages until one of `len` bytes fits it, leaving a
+ * gap where they stood. true if it fits now; false: what is left has begun to leave, or
+ * no memory. */
+bool outq_make_room(struct outq *outq, struct lane *lane, uint32_t len, enum gap reason);
+/* Drops the lane's oldest run, up to `n` messages. The messages dropped (0: none
+ * is left that may be, or no memory). */
+uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason);
+
+/* Moves short runs that are new since the last call out of the read blocks. */
+void outq_settle(struct outq *outq);

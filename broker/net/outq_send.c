@@ -1,0 +1,250 @@
+#include "broker/net/outq_send.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/net/outq_internal.h"
+#include "proto/envelope.h"
+#include "proto/transport/sys.h"
+#include "proto/writer.h"
+
+/* ---- preambles ----------------------------------------------------------- */
+
+static size_t write_select(uint8_t *buf, const struct audience *to)
+{
+    struct writer w = { buf + FRAME_PREFIX, buf + PREAMBLE_MAX, false };
+    writer_array(&w, 1 + to->n);
+    writer_uint(&w, OP_SELECT);
+    for (uint32_t i = 0; i < to->n; i++)
+        writer_uint(&w, to->lanes[i]->sid);
+    size_t len = (size_t)(w.p - buf);
+    store_be32(buf, (uint32_t)(len - FRAME_PREFIX));
+    return len;
+}
+
+static size_t write_gap(uint8_t *buf, const struct entry *gap)
+{
+    struct envelope envelope = { .op = OP_GAP };
+    envelope.gap.sid = gap->to->lanes[0]->sid;
+    envelope.gap.count = gap->n;
+    envelope.gap.reason = gap->reason;
+    return envelope_write(buf, PREAMBLE_MAX, &envelope);
+}
+
+static bool peer_is_known(const struct outq *outq, uint64_t id)
+{
+    return outq->peers && outq->peers[id % PEER_CACHE] == id;
+}
+
+/* The place in the table is taken when the frame is written into the batch;
+ * should the send fall short before it, unknow_peer() takes that back. */
+static size_t write_peer(struct outq *outq, uint8_t *buf, const struct card *card)
+{
+    if (!outq->peers)
+        outq->peers = calloc(PEER_CACHE, sizeof *outq->peers);
+    if (outq->peers)
+        outq->peers[card->id % PEER_CACHE] = card->id;
+    return card_write_peer(card, buf);
+}
+
+static void unknow_peer(struct outq *outq, const struct card *card)
+{
+    if (peer_is_known(outq, card->id))
+        outq->peers[card->id % PEER_CACHE] = 0;
+}
+
+static void write_preamble(struct outq *outq, struct batch *batch, struct entry *entry,
+                           struct part *part)
+{
+    uint8_t *start = batch->scratch + batch->scratch_used;
+    uint8_t *p = start;
+    if (!entry->block) {
+        p += write_gap(p, entry);
+    } else if (entry->to) {
+        if (entry->card && !peer_is_known(outq, entry->card->id)) {
+            p += write_peer(outq, p, entry->card);
+            part->tells_peer = true;
+        }
+        if (!audience_equal(batch->selected, entry->to)) {
+            p += write_select(p, entry->to);
+            part->selects = true;
+            batch->selected = entry->to;
+        }
+    }
+    part->scratch_at = (uint32_t)batch->scratch_used;
+    part->preamble = (uint16_t)(p - start);
+    batch->scratch_used += part->preamble;
+}
+
+/* ---- gathering ----------------------------------------------------------- */
+
+static void add_piece(struct batch *batch, void *bytes, size_t len)
+{
+    struct iovec *last = batch->n_iov ? &batch->iov[batch->n_iov - 1] : NULL;
+    if (last && (uint8_t *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += len;
+    else
+        batch->iov[batch->n_iov++] = (struct iovec){ bytes, len };
+    batch->n_bytes += len;
+}
+
+static void add_body(struct batch *batch, uint8_t *body, uint32_t len)
+{
+    if (len <= BATCH_COPY_MAX) {
+        memcpy(batch->scratch + batch->scratch_used, body, len);
+        body = batch->scratch + batch->scratch_used;
+        batch->scratch_used += len;
+    }
+    add_piece(batch, body, len);
+}
+
+static bool batch_has_room(const struct batch *batch)
+{
+    return batch->n_parts < BATCH_ENTRIES && batch->n_iov + 2 <= BATCH_IOVECS &&
+           batch->scratch_used + PREAMBLE_MAX + BATCH_COPY_MAX <= BATCH_SCRATCH &&
+           batch->n_bytes < BATCH_BYTES_MAX;
+}
+
+static void gather(struct outq *outq, struct batch *batch)
+{
+    batch->selected = outq->selected;
+    batch->n_bytes = batch->scratch_used = 0;
+    batch->n_parts = 0;
+    batch->n_iov = 0;
+
+    if (outq->pending_len > 0)
+        add_piece(batch, outq->pending, outq->pending_len);
+    uint32_t skip = outq->head_sent;
+    struct entry *entry = outq->head;
+    for (; entry && batch_has_room(batch); entry = entry->next, skip = 0) {
+        struct part *part = &batch->parts[batch->n_parts++];
+        *part = (struct part){ .body = entry->len - skip };
+        /* Behind a preamble that is half sent, or a body, nothing is selected again:
+         * outq->selected was set when that preamble began to leave. */
+        if (skip == 0)
+            write_preamble(outq, batch, entry, part);
+        if (part->preamble > 0)
+            add_piece(batch, batch->scratch + part->scratch_at, part->preamble);
+        if (entry->block)
+            add_body(batch, entry->block->data + entry->off + skip, part->body);
+    }
+    batch->next = entry;
+}
+
+/* ---- what the kernel took ------------------------------------------------ */
+
+static int keep_pending(struct outq *outq, const uint8_t *bytes, size_t len)
+{
+    if (!outq->pending)
+        outq->pending = malloc(PREAMBLE_MAX);
+    if (!outq->pending)
+        return -ENOMEM;
+    memmove(outq->pending, bytes, len);
+    outq->pending_len = (uint16_t)len;
+    return 0;
+}
+
+static void preamble_leaves(struct outq *outq, const struct entry *entry, const struct part *part)
+{
+    if (!part->selects)
+        return;
+    struct audience *before = outq->selected;
+    outq->selected = audience_ref(entry->to);
+    audience_unref(before);
+}
+
+static void undo_rest(struct outq *outq, const struct batch *batch, unsigned from,
+                      const struct entry *entry)
+{
+    for (unsigned i = from; i < batch->n_parts; i++, entry = entry->next) {
+        if (batch->parts[i].tells_peer)
+            unknow_peer(outq, entry->card);
+    }
+}
+
+/* Walks the parts that `sent` bytes cover. The head is always the entry of the
+ * part that is looked at. */
+static int settle_parts(struct outq *outq, const struct batch *batch, size_t sent)
+{
+    for (unsigned i = 0; i < batch->n_parts; i++) {
+        const struct part *part = &batch->parts[i];
+        struct entry *entry = outq->head;
+        if (sent == 0) {
+            undo_rest(outq, batch, i, entry);
+            return 0;
+        }
+        preamble_leaves(outq, entry, part);
+        if (sent < part->preamble) {
+            undo_rest(outq, batch, i + 1, entry->next);
+            const uint8_t *rest = batch->scratch + part->scratch_at + sent;
+            int r = keep_pending(outq, rest, part->preamble - sent);
+            if (!entry->block)
+                unlink_entry(outq, entry);
+            return r;
+        }
+        sent -= part->preamble;
+        if (!entry->block) {
+            unlink_entry(outq, entry);
+            continue;
+        }
+        if (sent == 0 && part->body > 0) {
+            undo_rest(outq, batch, i + 1, entry->next);
+            return 0;
+        }
+        entry_tell(entry, true);
+        uint32_t taken = sent < part->body ? (uint32_t)sent : part->body;
+        sent -= taken;
+        bool whole = taken == part->body;
+        if (!whole)
+            undo_rest(outq, batch, i + 1, entry->next);
+        outq_consume(outq, taken);
+        if (!whole)
+            return 0;
+    }
+    return 0;
+}
+
+static int take_sent(struct outq *outq, const struct batch *batch, size_t sent)
+{
+    if (sent < outq->pending_len) {
+        undo_rest(outq, batch, 0, outq->head);
+        return keep_pending(outq, outq->pending + sent, outq->pending_len - sent);
+    }
+    sent -= outq->pending_len;
+    outq->pending_len = 0;
+    return settle_parts(outq, batch, sent);
+}
+
+int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *counters)
+{
+    size_t share = 0;
+    outq->blocked = false;
+    while (!outq_is_empty(outq) && share < BATCH_BYTES_MAX) {
+        gather(outq, batch);
+        struct msghdr msg = { .msg_iov = batch->iov, .msg_iovlen = (size_t)batch->n_iov };
+        ssize_t sent = sys_sendmsg(fd, &msg);
+        counters->writes++;
+        if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS && sent != -ENOMEM)
+            return (int)sent;
+        if (sent < 0)
+            sent = 0;
+        counters->bytes_out += (uint64_t)sent;
+        share += (size_t)sent;
+        int r = take_sent(outq, batch, (size_t)sent);
+        if (r < 0)
+            return r;
+        if ((size_t)sent < batch->n_bytes) {
+            counters->writes_short++;
+            outq->blocked = true;
+            break;
+        }
+    }
+    if (outq_is_empty(outq)) {
+        block_unref(outq->own);
+        outq->own = NULL;
+        free(outq->pending);
+        outq->pending = NULL;
+    }
+    return outq_is_empty(outq);
+}

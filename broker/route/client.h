@@ -1,0 +1,71 @@
+/* A client, as routing sees it: a connection with what hangs on it.
+ *
+ * Made and freed by the session layer, which also owns the fields marked so.
+ * Everything a client holds is in a list of its own here, so that its end is a
+ * walk (route_forget).
+ */
+#pragma once
+
+#include "broker/net/conn.h"
+
+struct route;
+struct sub;
+struct service;
+struct call;
+struct ask;
+struct dest;
+
+/* Publishers that wait for one subscriber, and what is known of its reading. */
+struct hold {
+    struct client *first;     /* those held, in turn */
+    struct client *last;
+    struct timer timer;       /* while it holds, or is being treated as stalled */
+    int mark;                 /* bytes in the kernel (SIOCOUTQ) at the last look */
+    uint64_t mark_sent;       /* conn.bytes_out at the last look */
+    uint64_t until_ns;        /* stalled: the penalty lasts until then */
+    bool stalled;             /* `wait` is treated as `drop-old` */
+};
+
+struct client {
+    struct conn conn;
+    struct route *route;
+
+    struct sub *subs;
+    struct service *services;
+    struct call *calls;       /* it asked */
+    struct ask *asks;         /* it was asked */
+    uint32_t n_subs;
+    uint32_t n_services;
+    uint32_t n_calls;
+
+    /* The receivers of its last message: good while the epoch is route->epoch. */
+    struct dest *last_dest;
+    uint64_t last_epoch;
+
+    /* Numbers of its messages (PROTOCOL.md, "Numbers"). */
+    uint64_t n_messages;
+    uint64_t n_matched;       /* since the last CONFIRM */
+    uint64_t n_refused;       /* since the last CONFIRM */
+    struct {
+        uint64_t first;       /* 0: none waits to be sent */
+        uint64_t last;
+        enum status status;
+        const char *what;     /* constant, or NULL */
+    } refusal;
+
+    struct hold hold;         /* of those it holds */
+    struct client *held_by;   /* whom it waits for; NULL: not held */
+    struct client *held_next;
+    struct client *held_prev;
+    uint64_t held_ns;         /* since when */
+
+    uint64_t n_lost;
+    uint64_t loss_event_ns;   /* when $SYS.event.loss was last published */
+    uint8_t last_loss;        /* enum gap */
+    bool said_hello;          /* session's */
+
+    /* Least-queued: bytes in the kernel, looked at once a round (group.h). */
+    uint64_t outq_round;
+    uint32_t outq_bytes;
+    uint32_t first_pick; /* 1 + index of its first pick for the message at hand */
+};

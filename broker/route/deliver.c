@@ -1,0 +1,205 @@
+#include "broker/route/deliver.h"
+
+#include <stdlib.h>
+
+#include "broker/route/group.h"
+#include "broker/route/hold.h"
+#include "broker/route/latest.h"
+#include "broker/route/overflow.h"
+#include "broker/route/route.h"
+
+static struct card *sender_of(const struct run *run)
+{
+    return run->from ? run->from->conn.card : NULL;
+}
+
+/* ---- a run that fits ------------------------------------------------------ */
+
+static void tell_beyond(struct route *route, const struct run *run, struct dest *dest)
+{
+    for (uint32_t i = 0; i < dest->n_beyond; i++) {
+        struct client *client = dest->beyond[i].client;
+        struct lane *lane = dest->beyond[i].to->lanes[0];
+        if (!conn_is_live(&client->conn))
+            continue;
+        if (outq_gap(&client->conn.out, lane, GAP_TOO_MANY, run->n) < 0)
+            conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
+        else
+            route_lost(route, client, lane, GAP_TOO_MANY, run->n);
+    }
+}
+
+void deliver_run(struct route *route, const struct run *run, struct dest *dest)
+{
+    for (uint32_t i = 0; i < dest->n_receivers; i++) {
+        struct receiver *receiver = &dest->receivers[i];
+        struct conn *conn = &receiver->client->conn;
+        if (!conn_is_live(conn))
+            continue;
+        if (outq_push(&conn->out, run->block, run->off, run->len, run->n, receiver->to,
+                      sender_of(run), NULL) < 0)
+            conn_cut(conn, STATUS_NO_MEMORY, NULL);
+        else
+            conn_dirty(conn);
+    }
+    if (dest->n_beyond > 0)
+        tell_beyond(route, run, dest);
+}
+
+/* ---- one message ---------------------------------------------------------- */
+
+/* Who has to be waited for before the message may go to anybody. */
+static struct client *find_holder(const struct run *run, const struct dest *dest)
+{
+    enum gap reason;
+    for (uint32_t i = 0; i < dest->n_receivers; i++) {
+        struct client *client = dest->receivers[i].client;
+        const struct audience *to = dest->receivers[i].to;
+        bool conn_full = !conn_fits(&client->conn, run->len);
+        for (uint32_t j = 0; conn_is_live(&client->conn) && j < to->n; j++) {
+            struct sub *sub = sub_of(to->lanes[j]);
+            bool full = conn_full || !lane_fits(to->lanes[j], run->len);
+            if (full && overflow_policy(client, sub, run->from, &reason) == POLICY_WAIT)
+                return client;
+        }
+    }
+    return NULL;
+}
+
+/* Ends the subscriptions that had so many messages to go. */
+static void count_down(struct route *route, struct client *client, struct audience *to)
+{
+    for (uint32_t i = 0; i < to->n; i++) {
+        struct sub *sub = sub_of(to->lanes[i]);
+        if (sub->remaining == 0 || --sub->remaining > 0)
+            continue;
+        uint32_t sid = to->lanes[i]->sid;
+        sub_remove(route, sub);
+        route->ops->sub_ended(client, sid);
+    }
+}
+
+static int remember_latest(const struct passage *passage, struct audience *to,
+                           struct entry *entry)
+{
+    for (uint32_t i = 0; i < to->n; i++) {
+        struct latest *latest = sub_of(to->lanes[i])->latest;
+        if (latest && latest_add(latest, passage->hash, entry) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void push(const struct passage *passage, const struct run *run, struct client *client,
+                 struct audience *to)
+{
+    struct entry *entry = NULL;
+    int r = outq_push(&client->conn.out, run->block, run->off, run->len, 1, to, sender_of(run),
+                      to->single ? &entry : NULL);
+    if (r == 0 && entry)
+        r = remember_latest(passage, to, entry);
+    if (r < 0) {
+        conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
+        return;
+    }
+    conn_dirty(&client->conn);
+    count_down(passage->route, client, to);
+}
+
+/* Delivers to those of the lanes that let it in. */
+static void deliver_lanes(const struct passage *passage, const struct run *run,
+                          struct client *client, struct lane *const *lanes, uint32_t n,
+                          struct audience *whole)
+{
+    struct lane *in[MAX_SIDS];
+    uint32_t n_in = 0;
+    for (uint32_t i = 0; i < n && conn_is_live(&client->conn); i++) {
+        if (overflow_admit(passage, client, sub_of(lanes[i])))
+            in[n_in++] = lanes[i];
+    }
+    if (n_in == 0 || !conn_is_live(&client->conn))
+        return;
+    struct audience *to = n_in == n && whole ? audience_ref(whole) : audience_new(in, n_in);
+    if (to)
+        push(passage, run, client, to);
+    else
+        conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
+    audience_unref(to);
+}
+
+/* The lanes of a client's plain audience (may be NULL) and of the picks that fell on it;
+ * a client gets one copy of a message. */
+static void deliver_client(const struct passage *passage, const struct run *run,
+                           struct client *client, struct audience *plain,
+                           const struct pick *picks)
+{
+    struct lane *lanes[MAX_SIDS];
+    uint32_t n = 0;
+    if (!conn_is_live(&client->conn))
+        return;
+    for (; plain && n < plain->n; n++)
+        lanes[n] = plain->lanes[n];
+    uint32_t next = client->first_pick;
+    client->first_pick = 0;
+    for (; next; next = picks[next - 1].next) {
+        struct lane *lane = picks[next - 1].member->to->lanes[0];
+        if (n < MAX_SIDS) {
+            lanes[n++] = lane;
+        } else if (outq_gap(&client->conn.out, lane, GAP_TOO_MANY, 1) == 0) {
+            route_lost(passage->route, client, lane, GAP_TOO_MANY, 1);
+        }
+    }
+    bool alone = plain && n == plain->n;
+    deliver_lanes(passage, run, client, lanes, n, alone ? plain : NULL);
+}
+
+static void deliver_all(const struct passage *passage, const struct run *run, struct dest *dest)
+{
+    for (uint32_t i = 0; i < dest->n_receivers; i++)
+        deliver_client(passage, run, dest->receivers[i].client, dest->receivers[i].to,
+                       dest->picks);
+    for (uint32_t i = 0; i < dest->n_groups; i++) {
+        struct receiver *member = dest->picks[i].member;
+        if (member && member->client->first_pick)
+            deliver_client(passage, run, member->client, NULL, dest->picks);
+    }
+    tell_beyond(passage->route, run, dest);
+}
+
+/* Picks a member of each group, and threads the picks of each client together. */
+static struct client *pick_members(struct route *route, const struct run *run, struct dest *dest)
+{
+    struct client *holder = NULL;
+    for (uint32_t i = 0; i < dest->n_groups && !holder; i++)
+        dest->picks[i].member =
+            group_pick(route, dest, &dest->groups[i], run->len, run->from, &holder);
+    for (uint32_t i = 0; i < dest->n_groups && !holder; i++) {
+        struct pick *pick = &dest->picks[i];
+        if (!pick->member)
+            continue;
+        pick->next = pick->member->client->first_pick;
+        pick->member->client->first_pick = i + 1;
+    }
+    return holder;
+}
+
+bool deliver_one(struct route *route, const struct run *run, struct dest *dest)
+{
+    struct client *holder = find_holder(run, dest);
+    if (!holder)
+        holder = pick_members(route, run, dest);
+    if (holder) {
+        hold_start(holder, run->from);
+        return false;
+    }
+    struct passage passage = {
+        .route = route,
+        .publisher = run->from,
+        .subject = dest->subject,
+        .subject_len = dest->subject_len,
+        .hash = dest->hash,
+        .len = run->len,
+    };
+    deliver_all(&passage, run, dest);
+    return true;
+}

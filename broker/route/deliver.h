@@ -1,0 +1,13 @@
+/* Delivery: pushing a run, or one message, to everybody it is for.
+ */
+#pragma once
+
+#include "broker/route/dest.h"
+#include "broker/route/run.h"
+
+/* Pushes a run that fits everywhere. */
+void deliver_run(struct route *route, const struct run *run, struct dest *dest);
+
+/* One message, with groups, policies and count-downs. false: some queue is full and
+ * waits; run->from is held, and nobody has got the message. */
+bool deliver_one(struct route *route, const struct run *run, struct dest *dest);

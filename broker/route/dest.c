@@ -1,0 +1,158 @@
+#include "broker/route/dest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/route/dest_make.h"
+#include "broker/route/route.h"
+#include "proto/subject.h"
+
+enum {
+    SLOTS_MIN = 1 << 10,
+    SLOTS_MAX = 1 << 18,
+    PROBES = 8,
+    SWEEP_SLOTS = 64, /* a round */
+};
+
+struct slot {
+    uint64_t hash;
+    struct dest *dest;
+};
+
+struct dest_cache {
+    struct slot *slots;
+    uint32_t n_slots; /* a power of two */
+    uint32_t n;
+    uint32_t sweep_at;
+    uint64_t swept_generation; /* all that is left is at least that fresh */
+    uint64_t sweep_generation; /* of the sweep under way */
+};
+
+struct dest_cache *dest_cache_new(void)
+{
+    struct dest_cache *cache = calloc(1, sizeof *cache);
+    if (!cache)
+        return NULL;
+    cache->n_slots = SLOTS_MIN;
+    cache->slots = calloc(SLOTS_MIN, sizeof(struct slot));
+    if (cache->slots)
+        return cache;
+    free(cache);
+    return NULL;
+}
+
+struct dest_cache *dest_cache_free(struct dest_cache *cache)
+{
+    if (!cache)
+        return NULL;
+    for (uint32_t i = 0; i < cache->n_slots; i++)
+        dest_free(cache->slots[i].dest);
+    free(cache->slots);
+    free(cache);
+    return NULL;
+}
+
+static struct slot *probe(const struct dest_cache *cache, uint64_t hash, uint32_t i)
+{
+    return &cache->slots[((hash >> 32) + i) & (cache->n_slots - 1)];
+}
+
+static void empty_slot(struct route *route, struct slot *slot)
+{
+    if (!slot->dest)
+        return;
+    route->epoch++; /* clients may remember it */
+    slot->dest = dest_free(slot->dest);
+    route->dests->n--;
+}
+
+/* A place for a new dest: a free one, else the first of the row is given up. */
+static struct slot *place(struct route *route, struct dest_cache *cache, uint64_t hash)
+{
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct slot *slot = probe(cache, hash, i);
+        if (!slot->dest)
+            return slot;
+    }
+    struct slot *slot = probe(cache, hash, (uint32_t)hash % PROBES);
+    empty_slot(route, slot);
+    return slot;
+}
+
+static void grow(struct route *route, struct dest_cache *cache)
+{
+    struct dest_cache old = *cache;
+    struct slot *slots = calloc(old.n_slots * 2, sizeof(struct slot));
+    if (!slots)
+        return;
+    cache->slots = slots;
+    cache->n_slots = old.n_slots * 2;
+    cache->sweep_at = 0;
+    for (uint32_t i = 0; i < old.n_slots; i++) {
+        if (old.slots[i].dest)
+            *place(route, cache, old.slots[i].hash) = old.slots[i];
+    }
+    free(old.slots);
+}
+
+static struct dest *make(struct route *route, uint64_t hash, const char *subject, size_t len,
+                         enum status *ret_status)
+{
+    struct dest_cache *cache = route->dests;
+    if (!subject_valid(subject, len, NULL)) {
+        *ret_status = STATUS_BAD_SUBJECT;
+        return NULL;
+    }
+    struct dest *dest = dest_make(route, subject, len);
+    if (!dest) {
+        *ret_status = STATUS_NO_MEMORY;
+        return NULL;
+    }
+    route->counters->lookups_walked++;
+    dest->hash = hash;
+    if (cache->n * 2 > cache->n_slots && cache->n_slots < SLOTS_MAX)
+        grow(route, cache);
+    struct slot *slot = place(route, cache, hash);
+    *slot = (struct slot){ hash, dest };
+    cache->n++;
+    return dest;
+}
+
+struct dest *dest_find(struct route *route, const char *subject, size_t len,
+                       enum status *ret_status)
+{
+    uint64_t hash = subject_hash(subject, len, route->seed);
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct slot *slot = probe(route->dests, hash, i);
+        struct dest *dest = slot->dest;
+        if (!dest || slot->hash != hash || dest->subject_len != len ||
+            memcmp(dest->subject, subject, len) != 0)
+            continue;
+        if (dest->generation == route->generation) {
+            route->counters->lookups_cached++;
+            return dest;
+        }
+        empty_slot(route, slot);
+        break;
+    }
+    return make(route, hash, subject, len, ret_status);
+}
+
+void dest_sweep(struct route *route)
+{
+    struct dest_cache *cache = route->dests;
+    if (cache->swept_generation == route->generation)
+        return;
+    if (cache->sweep_at == 0)
+        cache->sweep_generation = route->generation;
+    for (uint32_t i = 0; i < SWEEP_SLOTS; i++) {
+        struct slot *slot = &cache->slots[cache->sweep_at];
+        if (slot->dest && slot->dest->generation != route->generation)
+            empty_slot(route, slot);
+        cache->sweep_at = (cache->sweep_at + 1) & (cache->n_slots - 1);
+        if (cache->sweep_at == 0) {
+            cache->swept_generation = cache->sweep_generation;
+            return;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+/* Where a subject goes: the answer of the index, cached.
+ *
+ * A dest lists the receivers of one subject. It is good for one generation of
+ * the route: anything that changes who receives what makes it stale, and it is
+ * made anew when it is next asked for. The cache is bounded (2^18 subjects);
+ * stale answers are swept away a few at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/net/lane.h"
+#include "broker/route/client.h"
+
+struct route;
+
+struct receiver {
+    struct client *client;
+    struct audience *to;
+};
+
+/* The members of one queue group, in dest->members. */
+struct dest_group {
+    uint32_t first;
+    uint32_t n;
+    uint32_t turn;
+};
+
+/* Whom a group chose for the message at hand (group.h). */
+struct pick {
+    struct receiver *member;
+    uint32_t next; /* 1 + index of the same client's next pick; 0: none */
+};
+
+struct dest {
+    uint64_t hash;
+    uint64_t generation;
+    uint32_t n_matched;    /* subscriptions, a group counting one */
+    uint32_t n_receivers;
+    uint32_t n_groups;
+    uint32_t n_members;
+    uint32_t n_beyond;
+    uint32_t n_services;
+    uint32_t turn;         /* for services with equally many requests open */
+    bool one_by_one;       /* a run holds one message: groups, latest, count-down */
+    bool counts_down;      /* some subscription ends after N messages */
+    struct receiver *receivers;
+    struct dest_group *groups;
+    struct pick *picks;    /* one a group */
+    struct receiver *members;
+    struct receiver *beyond; /* lanes past the 64th of one client: never delivered */
+    struct service **services;
+    uint16_t head_len;     /* of `head`: the subject as msgpack */
+    uint16_t subject_len;
+    const char *subject;   /* within head */
+    uint8_t head[];
+};
+
+struct dest_cache;
+
+struct dest_cache *dest_cache_new(void);
+/* Takes NULL. */
+struct dest_cache *dest_cache_free(struct dest_cache *cache);
+
+/* The dest of a subject, of the current generation. The subject's grammar is
+ * checked only when it is not cached. NULL: *ret_status says why (BAD_SUBJECT,
+ * NO_MEMORY). Good until the next call. */
+struct dest *dest_find(struct route *route, const char *subject, size_t len,
+                       enum status *ret_status);
+/* Frees a few stale ones. Called once a round. */
+void dest_sweep(struct route *route);

@@ -1,0 +1,219 @@
+#include "broker/route/dest_make.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/route/route.h"
+#include "proto/writer.h"
+
+/* What the index found, in growing arrays. */
+struct found {
+    struct sub **subs;
+    struct service **services;
+    uint32_t n_subs;
+    uint32_t n_services;
+    uint32_t subs_cap;
+    uint32_t services_cap;
+    bool failed;
+};
+
+static void append(void ***array, uint32_t *n, uint32_t *cap, void *item, bool *failed)
+{
+    if (*n == *cap) {
+        uint32_t more = *cap ? *cap * 2 : 16;
+        void **grown = reallocarray(*array, more, sizeof(void *));
+        if (!grown) {
+            *failed = true;
+            return;
+        }
+        *array = grown;
+        *cap = more;
+    }
+    (*array)[(*n)++] = item;
+}
+
+static void collect(struct node *node, void *userdata)
+{
+    struct found *found = userdata;
+    for (struct sub *sub = node->subs; sub; sub = sub->node_next)
+        append((void ***)&found->subs, &found->n_subs, &found->subs_cap, sub, &found->failed);
+    for (struct service *service = node->services; service; service = service->node_next)
+        append((void ***)&found->services, &found->n_services, &found->services_cap, service,
+               &found->failed);
+}
+
+static int by_number(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_client(const struct registration *a, const struct registration *b)
+{
+    int order = by_number(a->client->conn.card->id, b->client->conn.card->id);
+    return order ? order : by_number(a->lane.sid, b->lane.sid);
+}
+
+/* Plain subscriptions first, by client; then the groups, by name. */
+static int order_subs(const void *pa, const void *pb)
+{
+    const struct sub *a = *(struct sub *const *)pa;
+    const struct sub *b = *(struct sub *const *)pb;
+    if (!a->group != !b->group)
+        return a->group ? 1 : -1;
+    int order = a->group ? strcmp(a->group, b->group) : 0;
+    return order ? order : by_client(&a->reg, &b->reg);
+}
+
+static int order_services(const void *pa, const void *pb)
+{
+    const struct service *a = *(struct service *const *)pa;
+    const struct service *b = *(struct service *const *)pb;
+    return by_client(&a->reg, &b->reg);
+}
+
+static uint32_t count_plain(const struct found *found)
+{
+    uint32_t n = 0;
+    while (n < found->n_subs && !found->subs[n]->group)
+        n++;
+    return n;
+}
+
+static struct dest *dest_new(struct route *route, const char *subject, size_t len)
+{
+    struct dest *dest = calloc(1, sizeof *dest + 2 + len);
+    if (!dest)
+        return NULL;
+    struct writer w = { dest->head, dest->head + 2 + len, false };
+    writer_str(&w, subject, len);
+    dest->head_len = (uint16_t)(w.p - dest->head);
+    dest->subject_len = (uint16_t)len;
+    dest->subject = (const char *)w.p - len;
+    dest->generation = route->generation;
+    return dest;
+}
+
+struct dest *dest_free(struct dest *dest)
+{
+    if (!dest)
+        return NULL;
+    for (uint32_t i = 0; i < dest->n_receivers; i++)
+        audience_unref(dest->receivers[i].to);
+    for (uint32_t i = 0; i < dest->n_members; i++)
+        audience_unref(dest->members[i].to);
+    for (uint32_t i = 0; i < dest->n_beyond; i++)
+        audience_unref(dest->beyond[i].to);
+    free(dest->receivers);
+    free(dest->members);
+    free(dest->beyond);
+    free(dest->groups);
+    free(dest->picks);
+    free(dest->services);
+    free(dest);
+    return NULL;
+}
+
+static void note(struct dest *dest, const struct sub *sub)
+{
+    dest->counts_down |= sub->remaining > 0;
+    dest->one_by_one |= sub->remaining > 0 || sub->policy == POLICY_LATEST || sub->group;
+}
+
+/* One receiver for a row of subscriptions of one client. */
+static bool add_receiver(struct dest *dest, struct sub **subs, uint32_t n)
+{
+    struct lane *lanes[MAX_SIDS];
+    uint32_t n_named = n < MAX_SIDS ? n : MAX_SIDS;
+    struct client *client = subs[0]->reg.client;
+    for (uint32_t i = 0; i < n_named; i++)
+        lanes[i] = &subs[i]->reg.lane;
+    struct audience *to = audience_new(lanes, n_named);
+    if (!to)
+        return false;
+    dest->receivers[dest->n_receivers++] = (struct receiver){ client, to };
+    for (uint32_t i = n_named; i < n; i++)
+        dest->beyond[dest->n_beyond++] =
+            (struct receiver){ client, audience_ref(&subs[i]->reg.lane.solo) };
+    return true;
+}
+
+static bool add_plain(struct dest *dest, struct sub **subs, uint32_t n)
+{
+    if (n == 0)
+        return true;
+    dest->receivers = calloc(n, sizeof *dest->receivers);
+    dest->beyond = n > MAX_SIDS ? calloc(n, sizeof *dest->beyond) : NULL;
+    if (!dest->receivers || (n > MAX_SIDS && !dest->beyond))
+        return false;
+    for (uint32_t i = 0, row; i < n; i += row) {
+        for (row = 1; i + row < n && subs[i + row]->reg.client == subs[i]->reg.client;)
+            row++;
+        if (!add_receiver(dest, subs + i, row))
+            return false;
+    }
+    dest->n_matched = n;
+    for (uint32_t i = 0; i < n; i++)
+        note(dest, subs[i]);
+    return true;
+}
+
+static bool add_groups(struct dest *dest, struct sub **subs, uint32_t n)
+{
+    if (n == 0)
+        return true;
+    dest->members = calloc(n, sizeof *dest->members);
+    dest->groups = calloc(n, sizeof *dest->groups);
+    dest->picks = calloc(n, sizeof *dest->picks);
+    if (!dest->members || !dest->groups || !dest->picks)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(subs[i]->group, subs[i - 1]->group) != 0)
+            dest->groups[dest->n_groups++].first = i;
+        dest->groups[dest->n_groups - 1].n++;
+        dest->members[dest->n_members++] =
+            (struct receiver){ subs[i]->reg.client, audience_ref(&subs[i]->reg.lane.solo) };
+        note(dest, subs[i]);
+    }
+    dest->n_matched += dest->n_groups;
+    return true;
+}
+
+static bool add_services(struct dest *dest, const struct found *found)
+{
+    if (found->n_services == 0)
+        return true;
+    dest->services = calloc(found->n_services, sizeof(struct service *));
+    if (!dest->services)
+        return false;
+    memcpy(dest->services, found->services, found->n_services * sizeof(struct service *));
+    dest->n_services = found->n_services;
+    return true;
+}
+
+static bool fill(struct dest *dest, struct found *found)
+{
+    if (found->failed)
+        return false;
+    if (found->n_subs > 1)
+        qsort(found->subs, found->n_subs, sizeof(struct sub *), order_subs);
+    if (found->n_services > 1)
+        qsort(found->services, found->n_services, sizeof(struct service *), order_services);
+    uint32_t n_plain = count_plain(found);
+    return add_plain(dest, found->subs, n_plain) &&
+           add_groups(dest, found->subs + n_plain, found->n_subs - n_plain) &&
+           add_services(dest, found);
+}
+
+struct dest *dest_make(struct route *route, const char *subject, size_t len)
+{
+    struct found found = { 0 };
+    struct dest *dest = dest_new(route, subject, len);
+    if (dest) {
+        index_match(&route->index, subject, len, collect, &found);
+        if (!fill(dest, &found))
+            dest = dest_free(dest);
+    }
+    free(found.subs);
+    free(found.services);
+    return dest;
+}

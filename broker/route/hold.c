@@ -1,0 +1,168 @@
+#include "broker/route/hold.h"
+
+#include "broker/route/route.h"
+#include "proto/transport/sys.h"
+
+#define MS UINT64_C(1000000)
+
+static uint64_t now_of(const struct client *client)
+{
+    return loop_now_ns(client->conn.net->loop);
+}
+
+static void look(struct client *client)
+{
+    client->hold.mark = sys_outq(client->conn.io.fd);
+    client->hold.mark_sent = client->conn.bytes_out;
+}
+
+/* Whether it took anything since the last look. */
+static bool took_something(const struct client *client)
+{
+    return client->conn.bytes_out != client->hold.mark_sent ||
+           sys_outq(client->conn.io.fd) < client->hold.mark;
+}
+
+static void wake_at(struct client *client, uint64_t when_ns)
+{
+    /* Without memory for the timer nobody may be held: treat it as over. */
+    if (loop_arm(client->conn.net->loop, &client->hold.timer, when_ns) < 0)
+        hold_release_all(client);
+}
+
+static void stall(struct client *client)
+{
+    uint64_t now = now_of(client);
+    client->hold.stalled = true;
+    client->hold.until_ns = now + HOLD_PENALTY_MS * MS;
+    look(client);
+    hold_release_all(client);
+    wake_at(client, client->hold.until_ns);
+}
+
+/* Once a second while it holds; at the end of the penalty, and then once a
+ * second until it takes something. */
+static void on_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct client *client =
+        (struct client *)((char *)timer - offsetof(struct client, hold.timer));
+    bool took = took_something(client);
+    if (client->hold.stalled) {
+        if (took)
+            client->hold.stalled = false;
+        else
+            wake_at(client, now_ns + HOLD_PATIENCE_MS * MS);
+    } else if (client->hold.first) {
+        if (!took) {
+            stall(client);
+            return;
+        }
+        look(client);
+        wake_at(client, now_ns + HOLD_PATIENCE_MS * MS);
+    }
+}
+
+void hold_init(struct client *client)
+{
+    client->hold.timer.fn = on_timer;
+}
+
+bool hold_allowed(struct client *subscriber, const struct client *publisher, enum gap *ret_reason)
+{
+    if (subscriber->conn.card->principal.uid != publisher->conn.card->principal.uid) {
+        *ret_reason = GAP_NOT_HELD;
+        return false;
+    }
+    /* Several that stopped at one time must not each cost a second: one that
+     * has let its socket stand full for so long has used up its own. */
+    bool stands = subscriber->conn.out.blocked && !subscriber->hold.first &&
+                  now_of(subscriber) - subscriber->conn.sent_ns >= HOLD_PATIENCE_MS * MS;
+    if (stands && !subscriber->hold.stalled && !took_something(subscriber))
+        stall(subscriber);
+    *ret_reason = GAP_STALLED;
+    return !subscriber->hold.stalled;
+}
+
+static void link_held(struct client *subscriber, struct client *publisher, bool in_front)
+{
+    struct hold *hold = &subscriber->hold;
+    publisher->held_prev = in_front ? NULL : hold->last;
+    publisher->held_next = in_front ? hold->first : NULL;
+    *(publisher->held_prev ? &publisher->held_prev->held_next : &hold->first) = publisher;
+    *(publisher->held_next ? &publisher->held_next->held_prev : &hold->last) = publisher;
+}
+
+void hold_start(struct client *subscriber, struct client *publisher)
+{
+    struct hold *hold = &subscriber->hold;
+    if (!hold->first) {
+        look(subscriber);
+        wake_at(subscriber, now_of(subscriber) + HOLD_PATIENCE_MS * MS);
+    }
+    /* Who did not get on since it was let go keeps its turn. */
+    bool in_front = publisher->held_ns != 0;
+    if (!in_front)
+        publisher->held_ns = now_of(publisher);
+    publisher->held_by = subscriber;
+    link_held(subscriber, publisher, in_front);
+    subscriber->conn.wants_room = true;
+    publisher->route->counters->holds++;
+    conn_hold(&publisher->conn);
+}
+
+void hold_passed(struct client *publisher)
+{
+    if (publisher->held_ns == 0)
+        return;
+    publisher->route->counters->held_ns += now_of(publisher) - publisher->held_ns;
+    publisher->held_ns = 0;
+}
+
+void hold_release(struct client *publisher)
+{
+    struct client *subscriber = publisher->held_by;
+    if (!subscriber)
+        return;
+    struct hold *hold = &subscriber->hold;
+    *(publisher->held_prev ? &publisher->held_prev->held_next : &hold->first) =
+        publisher->held_next;
+    *(publisher->held_next ? &publisher->held_next->held_prev : &hold->last) =
+        publisher->held_prev;
+    publisher->held_by = NULL;
+    subscriber->conn.wants_room = hold->first != NULL;
+    if (!hold->first && !hold->stalled)
+        loop_disarm(subscriber->conn.net->loop, &hold->timer);
+    conn_resume(&publisher->conn);
+}
+
+void hold_release_all(struct client *subscriber)
+{
+    while (subscriber->hold.first)
+        hold_release(subscriber->hold.first);
+}
+
+static bool is_half_empty(const struct client *client)
+{
+    if (client->conn.out.n_bytes > CONN_QUEUE_BYTES / 2)
+        return false;
+    for (const struct sub *sub = client->subs; sub; sub = sub->client_next) {
+        const struct lane *lane = &sub->reg.lane;
+        if (sub->policy == POLICY_WAIT &&
+            (lane->n_bytes > lane->max_bytes / 2 || lane->n_messages > lane->max_messages / 2))
+            return false;
+    }
+    return true;
+}
+
+void hold_room(struct client *subscriber)
+{
+    if (is_half_empty(subscriber))
+        hold_release_all(subscriber);
+}
+
+void hold_forget(struct client *client)
+{
+    hold_release_all(client);
+    hold_release(client);
+    loop_disarm(client->conn.net->loop, &client->hold.timer);
+}

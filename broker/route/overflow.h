@@ -1,0 +1,27 @@
+/* What happens to one message when a queue is full: the five policies.
+ */
+#pragma once
+
+#include "broker/route/client.h"
+#include "broker/route/subs.h"
+
+/* The policy in force for a subscription and a publisher (NULL: the broker
+ * itself): `wait` counts as `drop-old` where nobody may be held, and
+ * *ret_reason says what a loss is called. */
+enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
+                            const struct client *publisher, enum gap *ret_reason);
+
+/* One message on its way into one subscription's queue. */
+struct passage {
+    struct route *route;
+    const struct client *publisher;
+    const char *subject;
+    size_t subject_len;
+    uint64_t hash;
+    uint32_t len;
+};
+
+/* Makes room for the message in the subscription's queue, as its policy has
+ * it. true: it may be pushed. false: this subscription does not get it, which has been
+ * announced; or its connection has ended. */
+bool overflow_admit(const struct passage *passage, struct client *subscriber, struct sub *sub);

@@ -1,0 +1,242 @@
+#include "broker/route/request.h"
+
+#include <string.h>
+
+#include "broker/route/dest.h"
+#include "broker/route/route.h"
+
+#define MS UINT64_C(1000000)
+
+static struct piece text(const char *s)
+{
+    return (struct piece){ s, s ? strlen(s) : 0 };
+}
+
+/* ---- what is told ----------------------------------------------------------- */
+
+void request_refuse(struct client *requester, uint64_t reference, enum status status,
+                    const char *what)
+{
+    struct envelope envelope = { .op = OP_END };
+    envelope.end.token = reference;
+    envelope.end.status = status;
+    envelope.end.what = text(what);
+    conn_send(&requester->conn, &envelope);
+}
+
+void request_tell_end(const struct call *call, enum status status, bool left_queue)
+{
+    struct envelope envelope = { .op = OP_END };
+    envelope.end.token = call->reference;
+    envelope.end.status = status;
+    envelope.end.left_queue = left_queue;
+    envelope.end.asked = call->counts.asked;
+    envelope.end.answered = call->counts.answered;
+    envelope.end.refused = call->counts.refused;
+    envelope.end.gone = call->counts.gone;
+    envelope.end.timed_out = call->counts.timed_out;
+    envelope.end.cancelled = call->counts.cancelled;
+    conn_send(&call->requester->conn, &envelope);
+}
+
+void request_cancel(struct client *server, uint64_t token, enum status status)
+{
+    struct envelope envelope = { .op = OP_CANCEL };
+    envelope.cancel.token = token;
+    envelope.cancel.status = status;
+    conn_send(&server->conn, &envelope);
+}
+
+static void refuse_reply(struct client *server, uint64_t token, enum status status,
+                         const char *what)
+{
+    struct envelope envelope = { .op = OP_ERROR };
+    envelope.error.op = OP_REPLY;
+    envelope.error.ref = token;
+    envelope.error.status = status;
+    envelope.error.sentence = text(status_sentence(status));
+    envelope.error.what = text(what);
+    conn_send(&server->conn, &envelope);
+}
+
+/* ---- requests ----------------------------------------------------------------- */
+
+static bool has_room(const struct service *service, uint32_t len)
+{
+    return service->n_open < service->max_open && lane_fits(&service->reg.lane, len) &&
+           conn_fits(&service->reg.client->conn, len) &&
+           conn_is_live(&service->reg.client->conn);
+}
+
+/* The service with the fewest requests open, in turn among equals. */
+static struct service *least_busy(struct dest *dest, uint32_t len)
+{
+    struct service *best = NULL;
+    uint32_t best_at = 0;
+    for (uint32_t i = 0; i < dest->n_services; i++) {
+        uint32_t at = (dest->turn + i) % dest->n_services;
+        struct service *service = dest->services[at];
+        if (has_room(service, len) && (!best || service->n_open < best->n_open)) {
+            best = service;
+            best_at = at;
+        }
+    }
+    if (best)
+        dest->turn = (best_at + 1) % dest->n_services;
+    return best;
+}
+
+/* Queues the request for a service. false: no memory; it was not asked. */
+static bool ask_service(struct call *call, struct service *service, const struct parcel *parcel)
+{
+    struct conn *conn = &service->reg.client->conn;
+    struct entry *entry;
+    if (outq_push(&conn->out, parcel->block, parcel->off, parcel->len, 1, &service->reg.lane.solo,
+                  call->requester->conn.card, &entry) < 0)
+        return false;
+    ask_open(call, service, entry);
+    conn_dirty(conn);
+    return true;
+}
+
+/* A call whose deadline runs and whose token stands in the frame. */
+static struct call *begin(struct route *route, struct client *client, const struct parcel *parcel,
+                          uint32_t n_asks)
+{
+    uint64_t timeout_ms = parcel->frame->timeout_ms;
+    if (timeout_ms > MAX_TIMEOUT_MS)
+        timeout_ms = MAX_TIMEOUT_MS;
+    struct call *call = call_new(route, client, parcel->frame->token, n_asks);
+    if (!call)
+        return NULL;
+    if (loop_arm(route->net->loop, &call->timer,
+                 loop_now_ns(route->net->loop) + timeout_ms * MS) < 0) {
+        call_free(route, call);
+        return NULL;
+    }
+    store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->token);
+    return call;
+}
+
+static void send_one(struct route *route, struct client *client, const struct parcel *parcel,
+                     struct dest *dest)
+{
+    struct service *service = least_busy(dest, parcel->len);
+    route->counters->requests++;
+    if (!service) {
+        bool nobody = dest->n_services == 0;
+        route->counters->calls_no_server += nobody;
+        route->counters->calls_busy += !nobody;
+        request_refuse(client, parcel->frame->token, nobody ? STATUS_NO_SERVER : STATUS_BUSY,
+                       nobody ? NULL : "max-open");
+        return;
+    }
+    struct call *call = begin(route, client, parcel, 1);
+    if (!call) {
+        request_refuse(client, parcel->frame->token, STATUS_QUOTA, "open requests");
+        return;
+    }
+    call->counts.asked = 1;
+    if (!ask_service(call, service, parcel)) {
+        request_refuse(client, parcel->frame->token, STATUS_NO_MEMORY, NULL);
+        call_free(route, call);
+    }
+}
+
+/* The services of one client stand together: the first with room is asked. */
+static uint32_t ask_client(struct call *call, struct dest *dest, uint32_t i,
+                           const struct parcel *parcel)
+{
+    const struct client *client = dest->services[i]->reg.client;
+    struct service *chosen = NULL;
+    for (; i < dest->n_services && dest->services[i]->reg.client == client; i++) {
+        if (!chosen && has_room(dest->services[i], parcel->len))
+            chosen = dest->services[i];
+    }
+    if (!conn_is_live(&client->conn))
+        return i;
+    call->counts.asked++;
+    if (!chosen || !ask_service(call, chosen, parcel))
+        call->counts.refused++;
+    return i;
+}
+
+static void send_all(struct route *route, struct client *client, const struct parcel *parcel,
+                     struct dest *dest)
+{
+    route->counters->surveys++;
+    if (dest->n_services == 0) {
+        route->counters->calls_no_server++;
+        request_refuse(client, parcel->frame->token, STATUS_NO_SERVER, NULL);
+        return;
+    }
+    struct call *call = begin(route, client, parcel, dest->n_services);
+    if (!call) {
+        request_refuse(client, parcel->frame->token, STATUS_QUOTA, "open requests");
+        return;
+    }
+    call->survey = true;
+    for (uint32_t i = 0; i < dest->n_services;)
+        i = ask_client(call, dest, i, parcel);
+    if (call->n_open == 0) {
+        request_tell_end(call, STATUS_OK, false);
+        call_free(route, call);
+    }
+}
+
+void request_send(struct route *route, struct client *client, const struct parcel *parcel)
+{
+    const struct frame *frame = parcel->frame;
+    enum status status;
+    struct dest *dest = dest_find(route, frame->subject, frame->subject_len, &status);
+    if (!dest)
+        request_refuse(client, frame->token, status, NULL);
+    else if (frame->mode == REQUEST_ALL)
+        send_all(route, client, parcel, dest);
+    else
+        send_one(route, client, parcel, dest);
+}
+
+/* ---- replies ------------------------------------------------------------------- */
+
+static void answered(struct route *route, struct call *call, struct ask *ask)
+{
+    ask_close(ask);
+    call->counts.answered++;
+    if (call->n_open > 0)
+        return;
+    if (call->survey)
+        request_tell_end(call, STATUS_OK, false);
+    call_free(route, call);
+}
+
+void request_reply(struct route *route, struct client *server, const struct parcel *parcel)
+{
+    const struct frame *frame = parcel->frame;
+    struct call *call = call_find(&route->calls, frame->token);
+    struct ask *ask = call ? call_find_ask(call, server) : NULL;
+    if (!ask) {
+        route->counters->replies_orphaned++;
+        refuse_reply(server, frame->token, STATUS_NO_CALL, NULL);
+        return;
+    }
+    if (frame->status > UINT16_MAX) {
+        refuse_reply(server, frame->token, STATUS_BAD_FIELD, "status is at most 65535");
+        return;
+    }
+    struct conn *requester = &call->requester->conn;
+    if (!conn_fits(requester, parcel->len)) {
+        call_end(route, call, STATUS_OVERFLOW);
+        return;
+    }
+    store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->reference);
+    route->counters->replies++;
+    if (outq_push(&requester->out, parcel->block, parcel->off, parcel->len, 1, NULL, NULL, NULL) <
+        0) {
+        conn_cut(requester, STATUS_NO_MEMORY, NULL);
+        return;
+    }
+    conn_dirty(requester);
+    if (!(frame->word & WORD_MORE) || frame->status != 0)
+        answered(route, call, ask);
+}

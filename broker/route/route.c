@@ -1,0 +1,80 @@
+#include "broker/route/route.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include "broker/route/dest.h"
+#include "broker/route/hold.h"
+
+int route_init(struct route *route, struct net *net, const struct route_ops *ops)
+{
+    *route = (struct route){
+        .net = net,
+        .ops = ops,
+        .counters = net->counters,
+        .generation = 1,
+        .epoch = 1,
+    };
+    if (getrandom(&route->seed, sizeof route->seed, 0) != sizeof route->seed)
+        return -errno;
+    route->dests = dest_cache_new();
+    if (route->dests && index_init(&route->index, route->seed) == 0 &&
+        sid_table_init(&route->sids) == 0 && call_table_init(&route->calls) == 0)
+        return 0;
+    route_deinit(route);
+    return -ENOMEM;
+}
+
+void route_deinit(struct route *route)
+{
+    route->dests = dest_cache_free(route->dests);
+    if (route->index.buckets)
+        index_deinit(&route->index);
+    sid_table_deinit(&route->sids);
+    call_table_deinit(&route->calls);
+}
+
+void route_forget(struct route *route, struct client *client, bool keep_calls)
+{
+    calls_server_gone(route, client);
+    if (!keep_calls)
+        calls_requester_gone(route, client);
+    while (client->subs) {
+        route->counters->lost_left +=
+            client->subs->group ? client->subs->reg.lane.n_messages : 0;
+        sub_remove(route, client->subs);
+    }
+    while (client->services)
+        service_remove(route, client->services);
+    hold_forget(client);
+}
+
+static uint64_t *counter_of(struct counters *counters, enum gap reason)
+{
+    switch (reason) {
+    case GAP_DROPPED_OLD:
+        return &counters->lost_drop_old;
+    case GAP_DROPPED_NEW:
+        return &counters->lost_drop_new;
+    case GAP_REPLACED:
+        return &counters->lost_latest;
+    case GAP_STALLED:
+    case GAP_NOT_HELD:
+        return &counters->lost_stuck;
+    case GAP_TOO_MANY:
+        return &counters->lost_too_many;
+    case GAP_CONNECTION_FULL:
+    case GAP_NO_MEMORY:
+        break;
+    }
+    return &counters->lost_connection_full;
+}
+
+void route_lost(struct route *route, struct client *client, struct lane *lane, enum gap reason,
+                uint64_t n)
+{
+    *counter_of(route->counters, reason) += n;
+    client->n_lost += n;
+    client->last_loss = (uint8_t)reason;
+    route->ops->lost(client, lane);
+}

@@ -1,0 +1,60 @@
+/* Routing: who gets what. The state that all of it shares.
+ *
+ * Driven by the session layer, one frame after the other; nothing here knows
+ * the wire beyond the three frames that are forwarded. What changes who
+ * receives what (subscriptions, membership, policy) raises `generation`, and
+ * every cached answer older than that is looked up anew.
+ */
+#pragma once
+
+#include "broker/net/conn.h"
+#include "broker/route/calls.h"
+#include "broker/route/client.h"
+#include "broker/route/index.h"
+#include "broker/route/run.h"
+#include "broker/route/subs.h"
+
+struct dest_cache;
+
+struct route_ops {
+    /* A subscription ended by itself (after N messages). */
+    void (*sub_ended)(struct client *client, uint32_t sid);
+    /* Messages of a subscription were lost. Must not publish from within: a
+     * flag for the end of the round. */
+    void (*lost)(struct client *client, struct lane *lane);
+};
+
+struct route {
+    struct net *net;
+    const struct route_ops *ops;
+    struct counters *counters;
+    struct index index;
+    struct sid_table sids;
+    struct dest_cache *dests;
+    struct call_table calls;
+    struct run run;
+    uint64_t generation; /* of subscriptions, services, membership */
+    uint64_t epoch;      /* also raised when a cached dest is freed */
+    uint64_t seed;
+    uint32_t n_subs;
+    uint32_t n_services;
+    uint32_t n_clients;
+};
+
+int route_init(struct route *route, struct net *net, const struct route_ops *ops);
+void route_deinit(struct route *route);
+
+static inline void route_changed(struct route *route)
+{
+    route->generation++;
+    route->epoch++;
+}
+
+/* Everything the client holds goes: subscriptions, services, open calls on
+ * both sides, whom it holds and by whom it is held. With keep_calls the requests it has open stay,
+ * and may still be answered (it has half-closed). */
+void route_forget(struct route *route, struct client *client, bool keep_calls);
+
+/* Notes n losses of a lane: counters, and the client's own. */
+void route_lost(struct route *route, struct client *client, struct lane *lane, enum gap reason,
+                uint64_t n);

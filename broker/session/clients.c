@@ -1,0 +1,186 @@
+/* $SYS.clients and $SYS.client: who is here. */
+#include <stdlib.h>
+
+#include "broker/session/handlers.h"
+
+enum { CLIENTS_PAGE = 100, CLIENT_LIST_MAX = 1000 };
+
+static uint64_t queued_messages(const struct client *client)
+{
+    uint64_t n = 0;
+    for (const struct sub *sub = client->subs; sub; sub = sub->client_next)
+        n += sub->reg.lane.n_messages;
+    return n;
+}
+
+enum { BRIEF_PAIRS = 11 };
+
+static void put_brief(msgpack_packer *out, const struct client *client)
+{
+    const struct card *card = client->conn.card;
+    sys_put_uint(out, "id", card->id);
+    sys_put_str(out, "name", card->name);
+    sys_put_uint(out, "uid", card->principal.uid);
+    sys_put_uint(out, "gid", card->principal.gid);
+    sys_put_uint(out, "pid", (uint64_t)card->principal.pid);
+    sys_put_str(out, "listener", client->conn.listener);
+    sys_put_uint(out, "subscriptions", client->n_subs);
+    sys_put_uint(out, "services", client->n_services);
+    sys_put_uint(out, "queued-bytes", client->conn.out.n_bytes);
+    sys_put_uint(out, "queued-messages", queued_messages(client));
+    sys_put_bool(out, "held", client->held_by != NULL);
+}
+
+/* ---- $SYS.clients ------------------------------------------------------------- */
+
+static bool is_listed(const struct conn *conn, uint64_t after)
+{
+    return ((const struct client *)conn)->said_hello && conn->card->id > after;
+}
+
+/* Connections stand newest first, and ids only grow. */
+static uint32_t collect(const struct session *session, uint64_t after,
+                        const struct client *page[CLIENTS_PAGE], bool *ret_more)
+{
+    uint32_t total = 0;
+    for (struct conn *conn = session->net.all; conn && conn->card->id > after; conn = conn->next)
+        total += is_listed(conn, after);
+    uint32_t n = total < CLIENTS_PAGE ? total : CLIENTS_PAGE;
+    uint32_t at = total;
+    for (struct conn *conn = session->net.all; conn && at > 0; conn = conn->next) {
+        if (is_listed(conn, after) && --at < n)
+            page[at] = (const struct client *)conn;
+    }
+    *ret_more = total > n;
+    return n;
+}
+
+static enum status answer_clients(void *userdata, const msgpack_object *body, msgpack_packer *out)
+{
+    const msgpack_object *after = sys_field(body, "after");
+    const struct client *page[CLIENTS_PAGE];
+    bool more;
+    if ((body && body->type != MSGPACK_OBJECT_MAP) ||
+        (after && after->type != MSGPACK_OBJECT_POSITIVE_INTEGER &&
+         after->type != MSGPACK_OBJECT_NIL))
+        return STATUS_BAD_FIELD;
+    bool from_start = !after || after->type == MSGPACK_OBJECT_NIL;
+    uint32_t n = collect(userdata, from_start ? 0 : after->via.u64, page, &more);
+    msgpack_pack_map(out, 2);
+    sys_put_key(out, "clients");
+    msgpack_pack_array(out, n);
+    for (uint32_t i = 0; i < n; i++) {
+        msgpack_pack_map(out, BRIEF_PAIRS);
+        put_brief(out, page[i]);
+    }
+    sys_put_key(out, "next");
+    if (more)
+        msgpack_pack_uint64(out, page[n - 1]->conn.card->id);
+    else
+        msgpack_pack_nil(out);
+    return STATUS_OK;
+}
+
+/* ---- $SYS.client ---------------------------------------------------------------- */
+
+static void put_loss(msgpack_packer *out, uint64_t n, uint8_t reason)
+{
+    sys_put_uint(out, "lost", n);
+    sys_put_str(out, "last-loss", reason ? gap_text(reason) : NULL);
+}
+
+static void put_pattern(msgpack_packer *out, const struct node *node)
+{
+    char pattern[MAX_SUBJECT + 1];
+    node_pattern(node, pattern);
+    sys_put_str(out, "pattern", pattern);
+}
+
+static void put_subs(msgpack_packer *out, const struct client *client)
+{
+    uint32_t n = client->n_subs < CLIENT_LIST_MAX ? client->n_subs : CLIENT_LIST_MAX;
+    const struct sub *sub = client->subs;
+    sys_put_key(out, "subscription-list");
+    msgpack_pack_array(out, n);
+    for (; n > 0; n--, sub = sub->client_next) {
+        msgpack_pack_map(out, 8);
+        sys_put_uint(out, "sid", sub->reg.lane.sid);
+        put_pattern(out, sub->reg.node);
+        sys_put_str(out, "group", sub->group);
+        sys_put_str(out, "policy", policy_text(sub->policy));
+        sys_put_uint(out, "queued-bytes", sub->reg.lane.n_bytes);
+        sys_put_uint(out, "queued-messages", sub->reg.lane.n_messages);
+        put_loss(out, sub->reg.lane.n_lost, sub->reg.lane.last_loss);
+    }
+}
+
+static void put_services(msgpack_packer *out, const struct client *client)
+{
+    uint32_t n = client->n_services < CLIENT_LIST_MAX ? client->n_services : CLIENT_LIST_MAX;
+    const struct service *service = client->services;
+    sys_put_key(out, "service-list");
+    msgpack_pack_array(out, n);
+    for (; n > 0; n--, service = service->client_next) {
+        msgpack_pack_map(out, 4);
+        sys_put_uint(out, "sid", service->reg.lane.sid);
+        put_pattern(out, service->reg.node);
+        sys_put_uint(out, "open", service->n_open);
+        sys_put_uint(out, "max-open", service->max_open);
+    }
+}
+
+static void put_groups(msgpack_packer *out, const struct principal *who)
+{
+    sys_put_key(out, "groups");
+    msgpack_pack_array(out, who->n_groups);
+    for (size_t i = 0; i < who->n_groups; i++)
+        msgpack_pack_uint64(out, who->groups[i]);
+}
+
+static const struct client *find_client(const struct session *session, uint64_t id)
+{
+    const struct conn *conn = session->net.all;
+    while (conn && conn->card->id != id)
+        conn = conn->next;
+    return conn && is_listed(conn, 0) ? (const struct client *)conn : NULL;
+}
+
+static void put_whole(msgpack_packer *out, const struct session *session,
+                      const struct client *client)
+{
+    const struct conn *conn = &client->conn;
+    msgpack_pack_map(out, BRIEF_PAIRS + 12);
+    put_brief(out, client);
+    put_groups(out, &conn->card->principal);
+    sys_put_str(out, "label", conn->card->principal.label);
+    sys_put_uint(out, "connected-ms",
+                 (loop_now_ns(session->loop) - conn->since_ns) / UINT64_C(1000000));
+    sys_put_uint(out, "messages-in", client->n_messages);
+    sys_put_uint(out, "bytes-in", conn->bytes_in);
+    sys_put_uint(out, "messages-out", conn->out.n_sent);
+    sys_put_uint(out, "bytes-out", conn->bytes_out);
+    sys_put_uint(out, "open-requests", client->n_calls);
+    put_loss(out, client->n_lost, client->last_loss);
+    put_subs(out, client);
+    put_services(out, client);
+}
+
+static enum status answer_client(void *userdata, const msgpack_object *body, msgpack_packer *out)
+{
+    const msgpack_object *id = sys_field(body, "id");
+    if (!id || id->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return STATUS_BAD_FIELD;
+    const struct client *client = find_client(userdata, id->via.u64);
+    if (!client)
+        return STATUS_NO_SID;
+    put_whole(out, userdata, client);
+    return STATUS_OK;
+}
+
+void clients_register(struct session *session)
+{
+    session->clients_service = (struct sys_service){ "$SYS.clients", answer_clients, session, NULL };
+    session->client_service = (struct sys_service){ "$SYS.client", answer_client, session, NULL };
+    sys_register(&session->sys, &session->clients_service);
+    sys_register(&session->sys, &session->client_service);
+}

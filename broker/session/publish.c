@@ -1,0 +1,102 @@
+/* MESSAGE, and what is told about messages: REFUSED, CONFIRMED, PONG. */
+#include "broker/route/dest.h"
+#include "broker/session/handlers.h"
+#include "proto/subject.h"
+
+void flush_refusals(struct client *client)
+{
+    if (client->refusal.first == 0)
+        return;
+    struct envelope envelope = { .op = OP_REFUSED };
+    envelope.refused.first = client->refusal.first;
+    envelope.refused.last = client->refusal.last;
+    envelope.refused.status = client->refusal.status;
+    envelope.refused.sentence = piece_of(status_sentence(client->refusal.status));
+    envelope.refused.what = piece_of(client->refusal.what);
+    client->refusal.first = 0;
+    conn_send(&client->conn, &envelope);
+}
+
+static void refuse(struct client *client, enum status status, const char *what)
+{
+    uint64_t number = ++client->n_messages;
+    client->n_refused++;
+    client->route->counters->messages_refused++;
+    bool joins = client->refusal.first && client->refusal.last + 1 == number &&
+                 client->refusal.status == status && client->refusal.what == what;
+    if (joins) {
+        client->refusal.last = number;
+        return;
+    }
+    flush_refusals(client);
+    client->refusal.first = client->refusal.last = number;
+    client->refusal.status = status;
+    client->refusal.what = what;
+}
+
+/* What a frame that is well formed may still not have. */
+static enum status check(const struct frame *frame, const char **ret_what)
+{
+    if (frame->n_extra > 0) {
+        *ret_what = "elements behind the subject";
+        return STATUS_UNSUPPORTED;
+    }
+    if (frame->word & WORD_SENDER_SPARE) {
+        *ret_what = "bits 28 and 29 of the word";
+        return STATUS_BAD_FIELD;
+    }
+    if (WORD_FDS(frame->word)) {
+        *ret_what = "file descriptors";
+        return STATUS_UNSUPPORTED;
+    }
+    if (frame->payload_len > MAX_PAYLOAD) {
+        *ret_what = "max-payload";
+        return STATUS_TOO_LARGE;
+    }
+    return subject_is_sys(frame->subject, frame->subject_len) ? STATUS_RESERVED : STATUS_OK;
+}
+
+enum handled handle_message(struct client *client, const struct parcel *parcel)
+{
+    const struct frame *frame = parcel->frame;
+    struct route *route = client->route;
+    const char *what = NULL;
+    enum status status = check(frame, &what);
+    struct dest *dest = NULL;
+    if (status == STATUS_OK) {
+        run_end(route); /* looking up may free the dest of the run */
+        dest = dest_find(route, frame->subject, frame->subject_len, &status);
+    }
+    if (!dest) {
+        refuse(client, status, what);
+        return HANDLED;
+    }
+    client->last_dest = dest;
+    client->last_epoch = route->epoch;
+    uint8_t *bytes = parcel->block->data + parcel->off;
+    store_be32(bytes + FRAME_AT_WORD, frame->word & ~WORD_BROKER);
+    store_be64(bytes + FRAME_AT_ID, client->conn.card->id);
+    if (!run_add(route, client, dest, parcel->block, parcel->off, parcel->len))
+        return WAITS;
+    client->n_messages++;
+    return HANDLED;
+}
+
+void handle_ping(struct client *client, const struct envelope *envelope)
+{
+    flush_refusals(client);
+    struct envelope pong = { .op = OP_PONG, .ref = envelope->ref };
+    conn_send(&client->conn, &pong);
+}
+
+void handle_confirm(struct client *client, const struct envelope *envelope)
+{
+    flush_refusals(client);
+    struct envelope confirmed = { .op = OP_CONFIRMED };
+    confirmed.confirmed.ref = envelope->ref;
+    confirmed.confirmed.last = client->n_messages;
+    confirmed.confirmed.matched = client->n_matched;
+    confirmed.confirmed.refused = client->n_refused;
+    client->n_matched = client->n_refused = 0;
+    conn_send(&client->conn, &confirmed);
+}

@@ -1,0 +1,131 @@
+/* $SYS.subjects: which patterns are subscribed to and served. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/session/handlers.h"
+
+enum { SUBJECTS_PAGE = 100 };
+
+/* The first page of patterns behind `after`, kept in order while all are seen. */
+struct page {
+    char after[MAX_SUBJECT + 1];
+    uint32_t n;
+    bool more;
+    struct line {
+        char pattern[MAX_SUBJECT + 1];
+        const struct node *node;
+    } lines[SUBJECTS_PAGE];
+};
+
+static uint32_t place_of(const struct page *page, const char *pattern)
+{
+    uint32_t low = 0;
+    uint32_t high = page->n;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (strcmp(page->lines[mid].pattern, pattern) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void consider(struct node *node, void *userdata)
+{
+    struct page *page = userdata;
+    struct line line = { .node = node };
+    node_pattern(node, line.pattern);
+    if (strcmp(line.pattern, page->after) <= 0)
+        return;
+    uint32_t at = place_of(page, line.pattern);
+    page->more |= page->n == SUBJECTS_PAGE;
+    if (at == SUBJECTS_PAGE)
+        return;
+    uint32_t last = page->n < SUBJECTS_PAGE ? page->n++ : SUBJECTS_PAGE - 1;
+    memmove(&page->lines[at + 1], &page->lines[at], (last - at) * sizeof line);
+    page->lines[at] = line;
+}
+
+static bool seen_before(const struct sub *first, const struct sub *sub)
+{
+    for (const struct sub *s = first; s != sub; s = s->node_next) {
+        if (s->group && strcmp(s->group, sub->group) == 0)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t count_group(const struct sub *first, const char *group)
+{
+    uint32_t n = 0;
+    for (; first; first = first->node_next)
+        n += first->group && strcmp(first->group, group) == 0;
+    return n;
+}
+
+static void put_groups(msgpack_packer *out, const struct node *node)
+{
+    uint32_t n = 0;
+    for (const struct sub *sub = node->subs; sub; sub = sub->node_next)
+        n += sub->group && !seen_before(node->subs, sub);
+    sys_put_key(out, "groups");
+    msgpack_pack_map(out, n);
+    for (const struct sub *sub = node->subs; sub; sub = sub->node_next) {
+        if (sub->group && !seen_before(node->subs, sub))
+            sys_put_uint(out, sub->group, count_group(sub, sub->group));
+    }
+}
+
+static void put_line(msgpack_packer *out, const struct line *line)
+{
+    uint64_t n_subs = 0;
+    uint64_t n_services = 0;
+    for (const struct sub *sub = line->node->subs; sub; sub = sub->node_next)
+        n_subs++;
+    for (const struct service *s = line->node->services; s; s = s->node_next)
+        n_services++;
+    msgpack_pack_map(out, 4);
+    sys_put_str(out, "pattern", line->pattern);
+    sys_put_uint(out, "subscriptions", n_subs);
+    put_groups(out, line->node);
+    sys_put_uint(out, "servers", n_services);
+}
+
+static bool read_after(struct page *page, const msgpack_object *body)
+{
+    const msgpack_object *after = sys_field(body, "after");
+    if (!after || after->type == MSGPACK_OBJECT_NIL)
+        return !body || body->type == MSGPACK_OBJECT_MAP;
+    if (after->type != MSGPACK_OBJECT_STR || after->via.str.size > MAX_SUBJECT)
+        return false;
+    memcpy(page->after, after->via.str.ptr, after->via.str.size);
+    return true;
+}
+
+static enum status answer_subjects(void *userdata, const msgpack_object *body, msgpack_packer *out)
+{
+    struct session *session = userdata;
+    struct page *page = calloc(1, sizeof *page);
+    if (!page)
+        return STATUS_NO_MEMORY;
+    bool ok = read_after(page, body);
+    if (ok) {
+        index_each(&session->route.index, consider, page);
+        msgpack_pack_map(out, 2);
+        sys_put_key(out, "subjects");
+        msgpack_pack_array(out, page->n);
+        for (uint32_t i = 0; i < page->n; i++)
+            put_line(out, &page->lines[i]);
+        sys_put_str(out, "next", page->more ? page->lines[page->n - 1].pattern : NULL);
+    }
+    free(page);
+    return ok ? STATUS_OK : STATUS_BAD_FIELD;
+}
+
+void subjects_register(struct session *session)
+{
+    session->subjects_service =
+        (struct sys_service){ "$SYS.subjects", answer_subjects, session, NULL };
+    sys_register(&session->sys, &session->subjects_service);
+}

@@ -1,0 +1,131 @@
+/* SUB, UNSUB, SERVE, UNSERVE: checked here, kept by route/subs.c. */
+#include "broker/session/handlers.h"
+#include "proto/subject.h"
+
+enum { SERVE_OPEN_MAX = 65536 };
+
+/* What SUB and SERVE have in common. */
+static enum status check_place(struct client *client, uint64_t sid, const struct piece *pattern,
+                               const char **ret_what)
+{
+    struct subject_error error;
+    if (sid < 1 || sid > MAX_SID) {
+        *ret_what = "sid";
+        return STATUS_BAD_FIELD;
+    }
+    if (!pattern_valid(pattern->p, pattern->len, &error)) {
+        *ret_what = error.why;
+        return STATUS_BAD_PATTERN;
+    }
+    return sid_find(&client->route->sids, client, sid) ? STATUS_SID_IN_USE : STATUS_OK;
+}
+
+static enum status check_sub(struct client *client, const struct envelope *e,
+                             const char **ret_what)
+{
+    enum status status = check_place(client, e->sub.sid, &e->sub.pattern, ret_what);
+    if (status != STATUS_OK)
+        return status;
+    if (e->sub.group.p && !group_valid(e->sub.group.p, e->sub.group.len, NULL)) {
+        *ret_what = "group";
+        return STATUS_BAD_FIELD;
+    }
+    if (e->sub.policy > POLICY_DISCONNECT || (e->sub.flags & ~SUB_CREDENTIALS)) {
+        *ret_what = e->sub.policy > POLICY_DISCONNECT ? "policy" : "flags";
+        return STATUS_BAD_FIELD;
+    }
+    if (e->sub.queue_bytes > SUB_QUEUE_BYTES || e->sub.queue_messages > SUB_QUEUE_MESSAGES) {
+        *ret_what = e->sub.queue_bytes > SUB_QUEUE_BYTES ? "queue-bytes" : "queue-messages";
+        return STATUS_QUOTA;
+    }
+    return STATUS_OK;
+}
+
+static uint32_t or_default(uint64_t value, uint32_t fallback)
+{
+    return value ? (uint32_t)value : fallback;
+}
+
+void handle_sub(struct client *client, const struct envelope *envelope)
+{
+    const char *what = NULL;
+    enum status status = check_sub(client, envelope, &what);
+    if (status == STATUS_OK) {
+        struct sub_wish wish = {
+            .sid = (uint32_t)envelope->sub.sid,
+            .pattern = envelope->sub.pattern.p,
+            .pattern_len = envelope->sub.pattern.len,
+            .group = envelope->sub.group.p,
+            .group_len = envelope->sub.group.len,
+            .policy = (enum policy)envelope->sub.policy,
+            .max_bytes = or_default(envelope->sub.queue_bytes, SUB_QUEUE_BYTES),
+            .max_messages = or_default(envelope->sub.queue_messages, SUB_QUEUE_MESSAGES),
+            .after = envelope->sub.after,
+            .credentials = envelope->sub.flags & SUB_CREDENTIALS,
+        };
+        if (sub_add(client->route, client, &wish) < 0)
+            status = STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_OK)
+        answer_ok(client, envelope->sub.ref);
+    else
+        answer_error(client, OP_SUB, envelope->sub.ref, status, what);
+}
+
+void handle_serve(struct client *client, const struct envelope *envelope)
+{
+    const struct piece *pattern = &envelope->serve.pattern;
+    const char *what = NULL;
+    enum status status = check_place(client, envelope->serve.sid, pattern, &what);
+    if (status == STATUS_OK && subject_is_sys(pattern->p, pattern->len))
+        status = STATUS_RESERVED;
+    if (status == STATUS_OK && envelope->serve.max_open > SERVE_OPEN_MAX) {
+        what = "max-open";
+        status = STATUS_QUOTA;
+    }
+    if (status == STATUS_OK &&
+        service_add(client->route, client, (uint32_t)envelope->serve.sid, pattern->p, pattern->len,
+                    or_default(envelope->serve.max_open, SERVE_OPEN_DEFAULT)) < 0)
+        status = STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        answer_ok(client, envelope->serve.ref);
+    else
+        answer_error(client, OP_SERVE, envelope->serve.ref, status, what);
+}
+
+static struct registration *find(struct client *client, const struct envelope *envelope,
+                                 bool is_service)
+{
+    struct registration *reg = sid_find(&client->route->sids, client, envelope->unsub.sid);
+    if (reg && reg->is_service == is_service)
+        return reg;
+    answer_error(client, envelope->op, envelope->unsub.ref, STATUS_NO_SID, NULL);
+    return NULL;
+}
+
+void handle_unsub(struct client *client, const struct envelope *envelope)
+{
+    struct registration *reg = find(client, envelope, false);
+    if (!reg)
+        return;
+    sub_remove(client->route, (struct sub *)reg);
+    answer_ok(client, envelope->unsub.ref);
+}
+
+void handle_unserve(struct client *client, const struct envelope *envelope)
+{
+    struct registration *reg = find(client, envelope, true);
+    if (!reg)
+        return;
+    service_remove(client->route, (struct service *)reg);
+    answer_ok(client, envelope->unsub.ref);
+}
+
+void tell_ended(struct client *client, uint32_t sid)
+{
+    struct envelope envelope = { .op = OP_ENDED };
+    envelope.ended.sid = sid;
+    envelope.ended.status = STATUS_ENDED;
+    envelope.ended.sentence = piece_of(status_sentence(STATUS_ENDED));
+    conn_send(&client->conn, &envelope);
+}

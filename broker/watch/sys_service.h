@@ -1,0 +1,40 @@
+/* $SYS services: how a layer answers for what it knows.
+ *
+ * The layer that knows the answer registers it here, embedded in its own state;
+ * the session layer finds it when a request comes and sends what it wrote. An
+ * answer is one msgpack map. (PROTOCOL.md, "$SYS".)
+ */
+#pragma once
+
+#include <msgpack.h>
+#include <stddef.h>
+
+#include "proto/status.h"
+
+struct sys_service {
+    const char *subject;    /* "$SYS.info", constant */
+    /* Writes the answer to `body` (NULL: the request was empty; else well
+     * formed). STATUS_OK, or what the error reply carries. */
+    enum status (*answer)(void *userdata, const msgpack_object *body, msgpack_packer *out);
+    void *userdata;
+    struct sys_service *next;
+};
+
+struct sys_registry {
+    struct sys_service *first;
+};
+
+/* The service must outlive the registry. */
+void sys_register(struct sys_registry *registry, struct sys_service *service);
+/* NULL: nobody answers for this subject. */
+struct sys_service *sys_lookup(const struct sys_registry *registry, const char *subject,
+                               size_t len);
+
+/* The value of a string key in a map; NULL if there is none, or no map. */
+const msgpack_object *sys_field(const msgpack_object *body, const char *key);
+
+/* One pair of a map. A NULL string is nil. */
+void sys_put_uint(msgpack_packer *out, const char *key, uint64_t value);
+void sys_put_str(msgpack_packer *out, const char *key, const char *value);
+void sys_put_bool(msgpack_packer *out, const char *key, bool value);
+void sys_put_key(msgpack_packer *out, const char *key);

@@ -1,0 +1,249 @@
+/* brokerctl clients, and client ID. */
+#include "client/brokerctl/verbs.h"
+
+#include "client/brokerctl/json.h"
+#include "client/brokerctl/sys.h"
+#include "client/brokerctl/table.h"
+
+#include <inttypes.h>
+#include <msgpack.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_string(struct table *table, struct mp map, const char *key)
+{
+    struct mp_item item;
+
+    if (mp_get_item(map, key, MP_STR, &item) && item.len)
+        table_cell(table, item.data, item.len);
+    else
+        table_puts(table, "-");
+}
+
+/* A number that may be missing, such as the pid of a peer the kernel knows none of. */
+static void add_number(struct table *table, struct mp map, const char *key)
+{
+    struct mp_item item;
+
+    if (mp_get_item(map, key, MP_UINT, &item))
+        table_number(table, item.number);
+    else
+        table_puts(table, "-");
+}
+
+static void add_user(struct table *table, struct mp map)
+{
+    struct mp_item item;
+    struct passwd *user;
+
+    if (!mp_get_item(map, "uid", MP_UINT, &item)) {
+        table_puts(table, "-");
+        return;
+    }
+    user = getpwuid((uid_t)item.number);
+    if (user)
+        table_puts(table, user->pw_name);
+    else
+        table_number(table, item.number);
+}
+
+static void add_client(struct mp map, void *userdata)
+{
+    struct table *table = userdata;
+
+    add_number(table, map, "id");
+    add_string(table, map, "name");
+    add_user(table, map);
+    add_number(table, map, "pid");
+    add_number(table, map, "subscriptions");
+    add_number(table, map, "services");
+    add_number(table, map, "queued-messages");
+    table_size(table, mp_get_number(map, "queued-bytes"));
+    add_string(table, map, "listener");
+}
+
+int verb_clients(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct usage usage = {
+        .verb = "clients",
+        .operands = "",
+        .about = "Prints a line for each connection.",
+        .example = "  brokerctl clients",
+    };
+    static const struct table_column columns[] = {
+        { "ID", true, false },      { "NAME", false, true },   { "USER", false, true },
+        { "PID", true, false },     { "SUBS", true, false },   { "SERVES", true, false },
+        { "QUEUED", true, false },  { "BYTES", true, false },  { "LISTENER", false, true },
+    };
+    _cleanup_session_ struct session session = SESSION_INIT;
+    _cleanup_table_ struct table table;
+    struct operands operands;
+    int code = options_parse(ctl, &usage, NULL, 0, argc, argv, &operands);
+
+    table_init(&table, columns, sizeof columns / sizeof *columns);
+    if (code >= 0)
+        return code;
+    if (operands.n)
+        return options_misuse("takes no operand: '%s'; one connection is 'client ID'",
+                              operands.v[0]);
+    code = session_open(&session, ctl, "clients", false);
+    if (code == 0)
+        code = sys_list(&session, ctl, "$SYS.clients", "clients", add_client, &table);
+    if (table.n_cells)
+        table_print(&table);
+    return session_close(&session, code);
+}
+
+/* ---- one connection -------------------------------------------------------------- */
+
+static void add_subscription(struct table *table, struct mp map)
+{
+    add_number(table, map, "sid");
+    add_string(table, map, "pattern");
+    add_string(table, map, "group");
+    add_string(table, map, "policy");
+    add_number(table, map, "queued-messages");
+    table_size(table, mp_get_number(map, "queued-bytes"));
+    add_number(table, map, "lost");
+    add_string(table, map, "last-loss");
+}
+
+static void add_service(struct table *table, struct mp map)
+{
+    add_number(table, map, "sid");
+    add_string(table, map, "pattern");
+    add_number(table, map, "open");
+    add_number(table, map, "max-open");
+}
+
+/* The list `key` of the map as a table of its own, if it has any elements. */
+static void show_list(struct mp map, const char *key, struct table *table,
+                      void (*add)(struct table *table, struct mp element))
+{
+    _cleanup_text_ struct text blank = TEXT_INIT;
+    struct mp list;
+    struct mp_item head;
+
+    if (!mp_get(map, key, &list) || !mp_next(&list, &head) || head.type != MP_ARRAY || !head.len)
+        return;
+    for (size_t i = 0; i < head.len; i++) {
+        add(table, list);
+        if (!mp_skip(&list))
+            break;
+    }
+    text_char(&blank, '\n');
+    print_out(&blank);
+    table_print(table);
+}
+
+static void show_lists(struct mp map)
+{
+    static const struct table_column sub_columns[] = {
+        { "SID", true, false },     { "PATTERN", false, true }, { "GROUP", false, true },
+        { "POLICY", false, false }, { "QUEUED", true, false },  { "BYTES", true, false },
+        { "LOST", true, false },    { "LAST LOSS", false, true },
+    };
+    static const struct table_column service_columns[] = {
+        { "SID", true, false },
+        { "SERVES", false, true },
+        { "OPEN", true, false },
+        { "MAX OPEN", true, false },
+    };
+    _cleanup_table_ struct table subs, services;
+
+    table_init(&subs, sub_columns, sizeof sub_columns / sizeof *sub_columns);
+    table_init(&services, service_columns, sizeof service_columns / sizeof *service_columns);
+    show_list(map, "subscription-list", &subs, add_subscription);
+    show_list(map, "service-list", &services, add_service);
+}
+
+static void add_fact(struct table *table, const struct mp_item *key, struct mp value,
+                     const struct mp_item *item)
+{
+    _cleanup_text_ struct text shown = TEXT_INIT;
+
+    if (item->type == MP_STR)
+        text_add(&shown, item->data, item->len);
+    else if (item->type == MP_NIL)
+        text_char(&shown, '-');
+    else
+        json_from_msgpack(&shown, value.p, (size_t)(value.end - value.p));
+    table_cell(table, key->data, key->len);
+    table_cell(table, shown.data, shown.len);
+}
+
+static bool is_list(const struct mp_item *key)
+{
+    static const char suffix[] = "-list";
+    size_t len = sizeof suffix - 1;
+
+    return key->len > len && !memcmp(key->data + key->len - len, suffix, len);
+}
+
+/* All that the broker says of it but its lists, which follow as tables. */
+static void show_facts(struct mp map)
+{
+    static const struct table_column columns[] = { { NULL, false, false }, { NULL, false, true } };
+    _cleanup_table_ struct table table;
+    struct mp_item head, key, item;
+
+    table_init(&table, columns, 2);
+    mp_next(&map, &head);
+    for (size_t i = 0; i < head.len; i++) {
+        struct mp value, peek;
+
+        if (!mp_next(&map, &key) || key.type != MP_STR)
+            break;
+        value = peek = map;
+        if (!mp_skip(&map) || !mp_next(&peek, &item))
+            break;
+        value.end = map.p;
+        if (!is_list(&key))
+            add_fact(&table, &key, value, &item);
+    }
+    table_print(&table);
+}
+
+static void pack_id(struct text *request, uint64_t id)
+{
+    msgpack_packer pk;
+
+    msgpack_packer_init(&pk, request, json_pack_write);
+    msgpack_pack_map(&pk, 1);
+    msgpack_pack_str_with_body(&pk, "id", 2);
+    msgpack_pack_uint64(&pk, id);
+}
+
+int verb_client(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct usage usage = {
+        .verb = "client",
+        .operands = "ID",
+        .about = "Prints what the broker knows of one connection: credentials, counters, its\n"
+                 "subscriptions and what they lost. ID is that of 'brokerctl clients'.",
+        .example = "  brokerctl client 7",
+    };
+    _cleanup_session_ struct session session = SESSION_INIT;
+    _cleanup_answer_ struct answer answer = { 0 };
+    _cleanup_text_ struct text request = TEXT_INIT;
+    struct operands operands;
+    char absent[64];
+    uint64_t id;
+    int code = options_parse(ctl, &usage, NULL, 0, argc, argv, &operands);
+
+    if (code >= 0)
+        return code;
+    if (operands.n != 1 || !parse_count(operands.v[0], &id))
+        return options_misuse("wants the number of a connection");
+    pack_id(&request, id);
+    snprintf(absent, sizeof absent, "no connection has the number %" PRIu64, id);
+    code = session_open(&session, ctl, "client", false);
+    if (code == 0)
+        code = sys_ask(&session, "$SYS.client", &request, absent, &answer);
+    if (code == 0 && !sys_print_exact(ctl, &answer)) {
+        show_facts(answer.map);
+        show_lists(answer.map);
+    }
+    return session_close(&session, code);
+}

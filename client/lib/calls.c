@@ -1,0 +1,246 @@
+#include "client/lib/calls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/lib/handle.h"
+#include "client/lib/text.h"
+#include "proto/opcode.h"
+#include "proto/status.h"
+
+enum { PLACE_BITS = 20, FIRST_PLACES = 16 };
+
+#define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
+
+static bool grow(struct calls *calls)
+{
+    uint32_t n = calls->n > 0 ? 2 * calls->n : FIRST_PLACES;
+    struct broker_call **at = realloc(calls->at, n * sizeof(struct broker_call *));
+    uint32_t *free_places;
+
+    if (!at)
+        return false;
+    calls->at = at;
+    free_places = realloc(calls->free_places, n * sizeof *free_places);
+    if (!free_places)
+        return false;
+    calls->free_places = free_places;
+    for (uint32_t i = n; i > calls->n; i--) {
+        at[i - 1] = NULL;
+        free_places[calls->n_free++] = i - 1;
+    }
+    calls->n = n;
+    return true;
+}
+
+int call_new(broker *b, struct broker_call **ret)
+{
+    struct calls *calls = &b->calls;
+    struct broker_call *call;
+    uint32_t place;
+
+    if (calls->n_free == 0 && calls->n > PLACE_MASK)
+        return handle_fail(b, BROKER_E_QUOTA, "too many requests open");
+    if (calls->n_free == 0 && !grow(calls))
+        return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
+    call = calloc(1, sizeof *call);
+    if (!call)
+        return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
+    place = calls->free_places[--calls->n_free];
+    calls->at[place] = call;
+    call->b = b;
+    call->ref = ++calls->serial << PLACE_BITS | place;
+    call->epoch = b->epoch;
+    call->end_at = UINT64_MAX;
+    *ret = call;
+    return 0;
+}
+
+void call_drop(struct broker_call *call)
+{
+    struct calls *calls = &call->b->calls;
+    uint32_t place = (uint32_t)(call->ref & PLACE_MASK);
+
+    if (call->over)
+        return;
+    call->over = true;
+    calls->at[place] = NULL;
+    calls->free_places[calls->n_free++] = place;
+    handle_bury(call->b, call);
+}
+
+struct broker_call *calls_find(const struct calls *calls, uint64_t ref)
+{
+    uint64_t place = ref & PLACE_MASK;
+    struct broker_call *call = place < calls->n ? calls->at[place] : NULL;
+
+    return call && call->ref == ref ? call : NULL;
+}
+
+static void finish(struct broker_call *call, const struct broker_result *result)
+{
+    broker *b = call->b;
+
+    /* Out of the table first: `done` may cancel, or ask again. */
+    call_drop(call);
+    if (!call->done)
+        return;
+    b->n_callbacks++;
+    call->done(call, result, call->userdata);
+}
+
+/* A reply in parts is joined. */
+static bool waiter_add(struct waiter *waiter, const struct frame *frame)
+{
+    size_t need = waiter->len + frame->payload_len + 1;
+
+    if (need > waiter->cap) {
+        size_t cap = need > 2 * waiter->cap ? need : 2 * waiter->cap;
+        uint8_t *bytes = realloc(waiter->bytes, cap);
+
+        if (!bytes)
+            return false;
+        waiter->bytes = bytes;
+        waiter->cap = cap;
+    }
+    if (frame->payload_len > 0)
+        memcpy(waiter->bytes + waiter->len, frame->payload, frame->payload_len);
+    waiter->len += frame->payload_len;
+    waiter->bytes[waiter->len] = 0; /* who takes it for a string is not harmed */
+    return true;
+}
+
+bool calls_scan_reply(broker *b, const struct frame *frame)
+{
+    struct broker_call *call = calls_find(&b->calls, frame->token);
+    struct waiter *waiter = call ? call->waiter : NULL;
+
+    if (!waiter)
+        return !call;
+    if (!waiter_add(waiter, frame)) {
+        waiter->over = true;
+        waiter->status = BROKER_E_NO_MEMORY;
+        return true;
+    }
+    waiter->word = frame->word;
+    if (frame->word & WORD_MORE)
+        return true;
+    waiter->error = (uint32_t)frame->status;
+    waiter->status = frame->status != 0 ? BROKER_E_FAILED : 0;
+    waiter->over = !call->is_survey;
+    return true;
+}
+
+bool calls_scan_end(broker *b, uint64_t ref, uint64_t status)
+{
+    struct broker_call *call = calls_find(&b->calls, ref);
+
+    if (!call || !call->waiter)
+        return !call;
+    call->waiter->over = true;
+    call->waiter->status = (int)status;
+    return true;
+}
+
+void calls_dispatch_reply(broker *b, const struct frame *frame)
+{
+    struct broker_call *call = calls_find(&b->calls, frame->token);
+    struct broker_result result = { .text = broker_status_text(0) };
+    struct broker_message message;
+    char subject[MAX_SUBJECT + 1];
+
+    if (!call || call->waiter)
+        return;
+    message_view(&message, frame, subject, b);
+    if (call->reply) {
+        b->n_callbacks++;
+        call->reply(call, &message, call->userdata);
+    }
+    if (call->over || b->freed || call->is_survey || (frame->word & WORD_MORE))
+        return;
+    if (message.status != 0) {
+        result.status = -BROKER_E_FAILED;
+        result.text = broker_status_text(BROKER_E_FAILED);
+    }
+    finish(call, &result);
+}
+
+void calls_dispatch_end(broker *b, const struct envelope *envelope)
+{
+    struct broker_call *call = calls_find(&b->calls, envelope->end.token);
+    char what[TEXT_MAX];
+    struct broker_result result = {
+        .status = -(int)envelope->end.status,
+        .left_queue = envelope->end.left_queue != 0,
+        .asked = envelope->end.asked,
+        .answered = envelope->end.answered,
+        .refused = envelope->end.refused,
+        .gone = envelope->end.gone,
+        .timed_out = envelope->end.timed_out,
+        .cancelled = envelope->end.cancelled,
+        .text = broker_status_text((int)envelope->end.status),
+        .what = text_or_null(what, &envelope->end.what),
+    };
+
+    if (call && !call->waiter)
+        finish(call, &result);
+}
+
+void calls_dispatch_refused(broker *b, uint64_t ref, int status, const char *text,
+                            const char *what)
+{
+    struct broker_call *call = calls_find(&b->calls, ref);
+    struct broker_result result = { .status = -status, .text = text, .what = what };
+
+    if (call && !call->waiter)
+        finish(call, &result);
+}
+
+void calls_lost(broker *b, uint64_t sent)
+{
+    for (uint32_t i = 0; i < b->calls.n; i++) {
+        struct broker_call *call = b->calls.at[i];
+
+        if (!call || call->epoch != b->epoch)
+            continue;
+        call->fate = call->end_at <= sent ? BROKER_E_UNKNOWN_FATE : BROKER_E_NOT_SENT;
+        if (call->waiter)
+            call->waiter->over = true;
+        if (call->waiter)
+            call->waiter->status = call->fate;
+    }
+}
+
+void calls_end_epoch(broker *b, uint64_t epoch)
+{
+    for (uint32_t i = 0; i < b->calls.n && !b->freed; i++) {
+        struct broker_call *call = b->calls.at[i];
+        struct broker_result result = { 0 };
+
+        if (!call || call->epoch > epoch || call->waiter)
+            continue;
+        result.status = -call->fate;
+        result.text = broker_status_text(call->fate);
+        finish(call, &result);
+    }
+}
+
+bool calls_would_tell(const broker *b, uint64_t epoch)
+{
+    for (uint32_t i = 0; i < b->calls.n; i++) {
+        const struct broker_call *call = b->calls.at[i];
+
+        if (call && call->epoch <= epoch && call->done)
+            return true;
+    }
+    return false;
+}
+
+void calls_deinit(broker *b)
+{
+    for (uint32_t i = 0; i < b->calls.n; i++)
+        free(b->calls.at[i]);
+    free(b->calls.at);
+    free(b->calls.free_places);
+    b->calls = (struct calls){ 0 };
+}

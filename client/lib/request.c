@@ -1,0 +1,183 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <brokerclient.h>
+
+#include "client/lib/conn.h"
+#include "client/lib/deadline.h"
+#include "client/lib/handle.h"
+#include "client/lib/input.h"
+#include "client/lib/output.h"
+#include "client/lib/post.h"
+#include "proto/opcode.h"
+#include "proto/subject.h"
+
+/* How much longer than the broker a blocking call waits for its word that the
+ * deadline passed. */
+enum { GRACE_MS = 1000 };
+
+static uint64_t timeout_of(int timeout_ms)
+{
+    if (timeout_ms == BROKER_FOREVER || timeout_ms > MAX_TIMEOUT_MS)
+        return MAX_TIMEOUT_MS;
+    if (timeout_ms < 0)
+        return DEFAULT_TIMEOUT_MS;
+    return timeout_ms > 0 ? (uint64_t)timeout_ms : 1; /* 0 is refused */
+}
+
+static int check(broker *b, const char *subject, unsigned flags)
+{
+    struct subject_error error = { 0, "it is missing" };
+    size_t len = subject ? strnlen(subject, MAX_SUBJECT + 1) : 0;
+
+    if (flags & ~(unsigned)(BROKER_MSGPACK | BROKER_SURVEY))
+        return handle_fail(b, BROKER_E_INVALID, "unknown flags");
+    if (len <= MAX_SUBJECT && subject && subject_valid(subject, len, &error))
+        return 0;
+    if (len > MAX_SUBJECT)
+        error = (struct subject_error){ MAX_SUBJECT, "more than 255 bytes" };
+    return handle_fail(b, BROKER_E_BAD_SUBJECT, "the subject, at byte %zu: %s", error.at,
+                       error.why);
+}
+
+/* Opens a call and posts its REQUEST. `frame` has headers and payload. */
+static int ask(broker *b, struct broker_call **ret, struct frame *frame, const char *subject,
+               unsigned flags, int timeout_ms)
+{
+    struct broker_call *call;
+    int r = check(b, subject, flags);
+
+    if (r < 0 || (r = call_new(b, &call)) < 0)
+        return r;
+    call->is_survey = (flags & BROKER_SURVEY) != 0;
+    frame->op = OP_REQUEST;
+    frame->word = post_word(flags & BROKER_MSGPACK);
+    frame->token = call->ref;
+    frame->subject = subject;
+    frame->subject_len = strlen(subject);
+    frame->mode = call->is_survey ? REQUEST_ALL : REQUEST_ONE;
+    frame->timeout_ms = timeout_of(timeout_ms);
+    r = post_frame(b, frame, POST_QUEUE, b->publish_timeout_ms);
+    if (r < 0) {
+        call_drop(call);
+        return r;
+    }
+    call->end_at = outbox_position(&b->out);
+    *ret = call;
+    return 0;
+}
+
+int broker_request_async(broker *b, broker_call **ret, const char *subject, const void *payload,
+                         size_t len, unsigned flags, int timeout_ms, broker_reply_fn reply,
+                         broker_done_fn done, void *userdata)
+{
+    return broker_request_headers_async(b, ret, subject, NULL, 0, payload, len, flags, timeout_ms,
+                                        reply, done, userdata);
+}
+
+int broker_request_headers_async(broker *b, broker_call **ret, const char *subject,
+                                 const void *headers, size_t headers_len, const void *payload,
+                                 size_t len, unsigned flags, int timeout_ms,
+                                 broker_reply_fn reply, broker_done_fn done, void *userdata)
+{
+    struct frame frame = {
+        .headers = headers,
+        .headers_len = headers_len,
+        .payload = payload,
+        .payload_len = len,
+    };
+    struct broker_call *call;
+    int r = conn_ensure_open(b, 0);
+
+    if (r == 0)
+        r = ask(b, &call, &frame, subject, flags, timeout_ms);
+    if (r < 0)
+        return r;
+    call->reply = reply;
+    call->done = done;
+    call->userdata = userdata;
+    if (ret)
+        *ret = call;
+    return 0;
+}
+
+static void send_cancel(broker *b, uint64_t ref)
+{
+    struct envelope e = { .op = OP_CANCEL };
+
+    e.cancel.token = ref;
+    e.cancel.status = BROKER_E_CANCELLED;
+    output_control(b, &e);
+}
+
+void broker_call_cancel(broker_call *call)
+{
+    broker *b;
+
+    if (!call || call->over)
+        return;
+    b = call->b;
+    if (handle_is_ours(b) && b->state == STATE_OPEN && call->epoch == b->epoch)
+        send_cancel(b, call->ref);
+    call_drop(call);
+}
+
+static bool is_over(const broker *b, const void *arg)
+{
+    (void)b;
+    return ((const struct waiter *)arg)->over;
+}
+
+static uint64_t grace_deadline(int timeout_ms)
+{
+    return deadline_in((int)timeout_of(timeout_ms) + GRACE_MS);
+}
+
+/* The outcome of a call that is over. */
+static int hand_over(broker *b, struct waiter *waiter, void **ret_payload, size_t *ret_len,
+                     unsigned *ret_flags, uint32_t *ret_error)
+{
+    if (waiter->status != 0 && waiter->status != BROKER_E_FAILED) {
+        free(waiter->bytes);
+        return handle_fail(b, waiter->status, NULL);
+    }
+    if (ret_payload)
+        *ret_payload = waiter->bytes;
+    else
+        free(waiter->bytes);
+    if (ret_len)
+        *ret_len = waiter->len;
+    if (ret_flags)
+        *ret_flags = waiter->word & WORD_MSGPACK ? BROKER_MSGPACK : 0u;
+    if (ret_error)
+        *ret_error = waiter->error;
+    return waiter->status != 0 ? handle_fail(b, waiter->status, NULL) : 0;
+}
+
+int broker_request_wait(broker *b, const char *subject, const void *payload, size_t len,
+                        unsigned flags, int timeout_ms, void **ret_payload, size_t *ret_len,
+                        unsigned *ret_flags, uint32_t *ret_error)
+{
+    struct frame frame = { .payload = payload, .payload_len = len };
+    uint64_t deadline = grace_deadline(timeout_ms);
+    struct waiter waiter = { 0 };
+    struct broker_call *call;
+    int r = conn_ensure_open(b, deadline);
+
+    if (r == 0 && (flags & BROKER_SURVEY))
+        r = handle_fail(b, BROKER_E_INVALID, "a survey has no single answer to wait for");
+    if (r == 0)
+        r = ask(b, &call, &frame, subject, flags, timeout_ms);
+    if (r < 0)
+        return r;
+    call->waiter = &waiter;
+    r = input_await(b, is_over, &waiter, deadline);
+    if (!waiter.over) {
+        waiter.over = true;
+        waiter.status = -r;
+        broker_call_cancel(call);
+    } else {
+        call_drop(call);
+    }
+    return hand_over(b, &waiter, ret_payload, ret_len, ret_flags, ret_error);
+}

@@ -11,6 +11,9 @@
 
 #define MS UINT64_C(1000000)
 
+/* The timers of the house. */
+enum { TIMERS_SPARE = 64 };
+
 /* ---- what is asked of the loop ------------------------------------------- */
 
 static void ask(struct conn *conn)
@@ -52,9 +55,19 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
 
 /* ---- the beginning ------------------------------------------------------- */
 
+/* Each connection has one for itself and one for whom it holds: arming them must
+ * never fail. */
+int net_reserve_timers(struct net *net, uint32_t n)
+{
+    net->n_reserved = n;
+    return loop_reserve_timers(net->loop, 2 * (net->n_conns + 1) + n + TIMERS_SPARE);
+}
+
 int conn_start(struct conn *conn, struct net *net, int fd, struct principal *principal,
                const char *listener)
 {
+    if (net_reserve_timers(net, net->n_reserved) < 0)
+        return -ENOMEM;
     struct card *card = card_new(net->last_id + 1, principal);
     if (!card)
         return -ENOMEM;
@@ -205,15 +218,26 @@ void conn_send(struct conn *conn, const struct envelope *envelope)
 
 /* The kernel's default holds 278 small unread sends; while a connection
  * streams it may have more. Both calls may fail, and nothing is lost then. */
-enum { LARGE_SNDBUF = 1 << 20 };
+enum { LARGE_SNDBUF = 1 << 20, SMALL_SNDBUF = 106496, LARGE_FOR_MS = 1000 };
 
-static void raise_buffer(struct conn *conn)
+static void set_buffer(struct conn *conn, bool large)
 {
-    if (conn->large_buffer)
-        return;
-    conn->large_buffer = true;
-    if (sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUFFORCE, LARGE_SNDBUF) < 0)
-        (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, LARGE_SNDBUF);
+    int size = large ? LARGE_SNDBUF : SMALL_SNDBUF;
+    conn->large_buffer = large;
+    if (sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0)
+        (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, size);
+}
+
+static void size_buffer(struct conn *conn)
+{
+    uint64_t now = loop_now_ns(conn->net->loop);
+    if (conn->out.blocked) {
+        conn->blocked_ns = now;
+        if (!conn->large_buffer)
+            set_buffer(conn, true);
+    } else if (conn->large_buffer && now - conn->blocked_ns > LARGE_FOR_MS * MS) {
+        set_buffer(conn, false);
+    }
 }
 
 static void flushed(struct conn *conn)
@@ -245,8 +269,7 @@ static void flush(struct conn *conn)
         conn_cut(conn, STATUS_VANISHED, NULL);
         return;
     }
-    if (conn->out.blocked && !was_blocked)
-        raise_buffer(conn);
+    size_buffer(conn);
     if (conn->out.blocked)
         outq_settle(&conn->out);
     if (conn->out.blocked != was_blocked || r < 0)

@@ -62,6 +62,7 @@ struct net {
     struct conn *all;          /* newest first */
     uint32_t n_conns;
     uint32_t linger_ms;        /* how long a farewell may take */
+    uint32_t n_reserved;       /* timers that others than connections may have armed */
     uint64_t last_id;
     struct batch batch;
 };
@@ -88,8 +89,9 @@ struct conn {
     bool large_buffer;  /* SO_SNDBUF was raised */
     struct net *net;
     struct card *card;
-    struct block *in;   /* unconsumed input: in->data[in_from .. in->used) */
+    struct block *in;   /* unconsumed input: in->data[in_from .. in_to) */
     uint32_t in_from;
+    uint32_t in_to;
     uint32_t drained;   /* bytes thrown away since GOODBYE */
     struct outq out;
     struct timer timer; /* HELLO is late; the farewell takes too long */
@@ -100,6 +102,7 @@ struct conn {
     const char *listener; /* the name of the listener it came by; outlives it */
     uint64_t since_ns;
     uint64_t sent_ns;     /* when the kernel last took something */
+    uint64_t blocked_ns;  /* when it last took less than there was */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };
@@ -134,6 +137,9 @@ void conn_cut(struct conn *conn, enum status status, const char *sentence);
 /* Its input stops being handled / goes on at the end of the round. */
 void conn_hold(struct conn *conn);
 void conn_resume(struct conn *conn);
+/* Makes sure that `n` timers can be armed besides those that connections may need. 0 or
+ * -ENOMEM. */
+int net_reserve_timers(struct net *net, uint32_t n);
 /* A half-closed connection has nothing more to wait for (the last open call ended). */
 void conn_finish(struct conn *conn);
 

@@ -9,7 +9,7 @@
 /* Unfinished input may hold 4 x what was received + 4 KiB. */
 enum { IN_GROWTH = 4, IN_SPARE = 4096, KEEP_BLOCK_PART = 4 };
 
-/* Bytes of the frame that `in` begins with, as far as its length is known; never more than
+/* Room for the frame that has begun, as far as its length is known; never more than
  * the growth allows. */
 static uint32_t wanted_cap(const uint8_t *start, uint32_t len)
 {
@@ -20,35 +20,43 @@ static uint32_t wanted_cap(const uint8_t *start, uint32_t len)
     return (uint32_t)(frame < grown ? frame : grown);
 }
 
-/* Keeps block->data[from .. to) as the connection's own input. A held connection's large rest keeps
- * the block instead of a copy. */
-static int keep(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
+static void set_in(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
 {
     struct block *old = conn->in;
+    conn->in = block;
+    conn->in_from = from;
+    conn->in_to = to;
+    block_unref(old);
+}
+
+/* Whether block->data[from .. to) may stay where it is: in a buffer of the connection's own
+ * that has room for more, or, while nothing more is read, in any that it fills well. */
+static bool may_stay(const struct conn *conn, const struct block *block, uint32_t from,
+                     uint32_t to)
+{
+    if (conn->held && block->pool)
+        return to - from >= block->cap / KEEP_BLOCK_PART;
+    return block == conn->in && (conn->held || to < block->cap);
+}
+
+/* Keeps block->data[from .. to) as the connection's own input. */
+static int keep(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
+{
     uint32_t len = to - from;
     if (len == 0) {
-        conn->in = NULL;
-        block_unref(old);
+        set_in(conn, NULL, 0, 0);
         return 0;
     }
-    if (block == old && (conn->held || old->used < old->cap)) {
-        conn->in_from = from;
-        return 0;
-    }
-    if (conn->held && block->pool && len >= block->cap / KEEP_BLOCK_PART) {
-        conn->in = block_ref(block);
-        conn->in_from = from;
-        block_unref(old);
+    if (may_stay(conn, block, from, to)) {
+        set_in(conn, block_ref(block), from, to);
         return 0;
     }
     struct block *in = block_new(wanted_cap(block->data + from, len));
     if (!in)
         return -ENOMEM;
     memcpy(in->data, block->data + from, len);
-    in->used = len;
-    conn->in = in;
-    conn->in_from = 0;
-    block_unref(old);
+    in->used = in->cap;
+    set_in(conn, in, 0, len);
     return 0;
 }
 
@@ -65,7 +73,7 @@ static void feed(struct conn *conn, struct block *block, uint32_t from, uint32_t
 void conn_offer(struct conn *conn)
 {
     if (conn->in)
-        feed(conn, conn->in, conn->in_from, conn->in->used);
+        feed(conn, conn->in, conn->in_from, conn->in_to);
 }
 
 static void end_of_file(struct conn *conn)
@@ -94,57 +102,61 @@ static void drain(struct conn *conn)
         conn_cut(conn, STATUS_VANISHED, NULL);
 }
 
+/* Whether the frame that has begun in `in` can be finished there. */
+static bool fits_in(const struct conn *conn)
+{
+    uint32_t have = conn->in_to - conn->in_from;
+    return have >= FRAME_PREFIX && (uint64_t)conn->in_from + FRAME_PREFIX +
+                                           load_be32(conn->in->data + conn->in_from) <=
+                                       conn->in->cap;
+}
+
 /* Where the next bytes go: the rest of the frame that has begun, then the read block. */
-static int places(struct conn *conn, struct block *shared, struct iovec iov[2])
+static int places(const struct conn *conn, struct block *shared, struct iovec iov[2])
 {
     int n = 0;
     size_t most = conn->state == CONN_GREETING ? MAX_HELLO : READ_BLOCK;
-    struct block *in = conn->in;
-    if (in) {
-        size_t rest = in->cap - in->used;
-        iov[n++] = (struct iovec){ in->data + in->used, rest < most ? rest : most };
-        if (FRAME_PREFIX + load_be32(in->data) > in->cap || in->used < FRAME_PREFIX)
-            return n; /* it has to grow first */
+    if (conn->in) {
+        size_t rest = conn->in->cap - conn->in_to;
+        iov[n++] = (struct iovec){ conn->in->data + conn->in_to, rest < most ? rest : most };
         most -= iov[0].iov_len;
+        if (!fits_in(conn))
+            return n; /* it has to grow first */
     }
     size_t room = shared->cap - shared->used;
     iov[n++] = (struct iovec){ shared->data + shared->used, room < most ? room : most };
     return n;
 }
 
+/* The frame that was to be finished waits: what came behind it is kept behind it. */
+static int keep_behind(struct conn *conn, const struct block *shared, uint32_t from, uint32_t n)
+{
+    uint32_t have = conn->in_to - conn->in_from;
+    struct block *in = block_new((size_t)have + n);
+    if (!in)
+        return -ENOMEM;
+    memcpy(in->data, conn->in->data + conn->in_from, have);
+    memcpy(in->data + have, shared->data + from, n);
+    in->used = in->cap;
+    set_in(conn, in, 0, have + n);
+    return 0;
+}
+
 static void feed_both(struct conn *conn, struct block *shared, uint32_t n)
 {
     uint32_t from = shared->used;
-    if (conn->in) {
-        uint32_t rest = conn->in->cap - conn->in->used;
-        uint32_t to_in = n < rest ? n : rest;
-        conn->in->used += to_in;
-        n -= to_in;
-        shared->used += n;
-        conn_offer(conn);
-    } else {
-        shared->used += n;
-    }
+    uint32_t rest = conn->in ? conn->in->cap - conn->in_to : 0;
+    uint32_t n_in = n < rest ? n : rest;
+    n -= n_in;
+    shared->used += n;
+    conn->in_to += n_in;
+    conn_offer(conn);
     if (n == 0 || !conn_is_live(conn))
         return;
-    if (!conn->in) {
+    if (!conn->in)
         feed(conn, shared, from, from + n);
-        return;
-    }
-    /* The first frame did not go through (the connection is held): what came behind it
-     * is kept behind it. */
-    struct block *in = block_new((size_t)(conn->in->used - conn->in_from) + n);
-    if (!in) {
+    else if (keep_behind(conn, shared, from, n) < 0)
         conn_end(conn, STATUS_NO_MEMORY, NULL);
-        return;
-    }
-    in->used = conn->in->used - conn->in_from;
-    memcpy(in->data, conn->in->data + conn->in_from, in->used);
-    memcpy(in->data + in->used, shared->data + from, n);
-    in->used += n;
-    block_unref(conn->in);
-    conn->in = in;
-    conn->in_from = 0;
 }
 
 void conn_read(struct conn *conn)
@@ -176,6 +188,8 @@ void conn_read(struct conn *conn)
     } else {
         net->counters->bytes_in += (uint64_t)n;
         conn->bytes_in += (uint64_t)n;
+        block_ref(shared); /* answers may go into it while input is still in it */
         feed_both(conn, shared, (uint32_t)n);
+        block_unref(shared);
     }
 }

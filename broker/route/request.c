@@ -109,7 +109,8 @@ static struct call *begin(struct route *route, struct client *client, const stru
     struct call *call = call_new(route, client, parcel->frame->token, n_asks);
     if (!call)
         return NULL;
-    if (loop_arm(route->net->loop, &call->timer,
+    if (net_reserve_timers(route->net, route->calls.n_open) < 0 ||
+        loop_arm(route->net->loop, &call->timer,
                  loop_now_ns(route->net->loop) + timeout_ms * MS) < 0) {
         call_free(route, call);
         return NULL;

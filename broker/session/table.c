@@ -108,7 +108,8 @@ static enum handled handle_payload(struct client *client, struct block *block, u
                   opcode_name((uint8_t)envelope_opcode(buf, len - FRAME_PREFIX)));
         return HANDLED;
     }
-    if (!frame.fixed && frame.n_extra == 0)
+    /* What will be refused anyway need not be rewritten first. */
+    if (!frame.fixed && frame.n_extra == 0 && frame.subject_len <= MAX_SUBJECT)
         return handle_rewritten(client, &frame);
     struct parcel parcel = { &frame, block, off, len };
     return handle_parcel(client, &parcel);

@@ -118,23 +118,40 @@ static struct dest *make(struct route *route, uint64_t hash, const char *subject
     return dest;
 }
 
+/* The slot that holds the subject, stale or not. */
+static struct slot *find_slot(const struct route *route, uint64_t hash, const char *subject,
+                              size_t len)
+{
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct slot *slot = probe(route->dests, hash, i);
+        const struct dest *dest = slot->dest;
+        if (dest && slot->hash == hash && dest->subject_len == len &&
+            memcmp(dest->subject, subject, len) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+struct dest *dest_peek(const struct route *route, const char *subject, size_t len)
+{
+    struct slot *slot = find_slot(route, subject_hash(subject, len, route->seed), subject, len);
+    if (!slot || slot->dest->generation != route->generation)
+        return NULL;
+    route->counters->lookups_cached++;
+    return slot->dest;
+}
+
 struct dest *dest_find(struct route *route, const char *subject, size_t len,
                        enum status *ret_status)
 {
     uint64_t hash = subject_hash(subject, len, route->seed);
-    for (uint32_t i = 0; i < PROBES; i++) {
-        struct slot *slot = probe(route->dests, hash, i);
-        struct dest *dest = slot->dest;
-        if (!dest || slot->hash != hash || dest->subject_len != len ||
-            memcmp(dest->subject, subject, len) != 0)
-            continue;
-        if (dest->generation == route->generation) {
-            route->counters->lookups_cached++;
-            return dest;
-        }
-        empty_slot(route, slot);
-        break;
+    struct slot *slot = find_slot(route, hash, subject, len);
+    if (slot && slot->dest->generation == route->generation) {
+        route->counters->lookups_cached++;
+        return slot->dest;
     }
+    if (slot)
+        empty_slot(route, slot);
     return make(route, hash, subject, len, ret_status);
 }
 

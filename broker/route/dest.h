@@ -45,7 +45,7 @@ struct dest {
     uint32_t n_services;
     uint32_t turn;         /* for services with equally many requests open */
     bool one_by_one;       /* a run holds one message: groups, latest, count-down */
-    bool counts_down;      /* some subscription ends after N messages */
+    bool is_sys;           /* the broker's own: clients do not publish there */
     struct receiver *receivers;
     struct dest_group *groups;
     struct pick *picks;    /* one a group */
@@ -64,6 +64,9 @@ struct dest_cache *dest_cache_new(void);
 /* Takes NULL. */
 struct dest_cache *dest_cache_free(struct dest_cache *cache);
 
+/* The cached dest of a subject, of the current generation; NULL: look it up with
+ * dest_find. Frees nothing. */
+struct dest *dest_peek(const struct route *route, const char *subject, size_t len);
 /* The dest of a subject, of the current generation. The subject's grammar is
  * checked only when it is not cached. NULL: *ret_status says why (BAD_SUBJECT,
  * NO_MEMORY). Good until the next call. */

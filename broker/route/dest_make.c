@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/route/route.h"
+#include "proto/subject.h"
 #include "proto/writer.h"
 
 /* What the index found, in growing arrays. */
@@ -90,6 +91,7 @@ static struct dest *dest_new(struct route *route, const char *subject, size_t le
     dest->subject_len = (uint16_t)len;
     dest->subject = (const char *)w.p - len;
     dest->generation = route->generation;
+    dest->is_sys = subject_is_sys(subject, len);
     return dest;
 }
 
@@ -115,7 +117,6 @@ struct dest *dest_free(struct dest *dest)
 
 static void note(struct dest *dest, const struct sub *sub)
 {
-    dest->counts_down |= sub->remaining > 0;
     dest->one_by_one |= sub->remaining > 0 || sub->policy == POLICY_LATEST || sub->group;
 }
 

@@ -54,22 +54,16 @@ void run_end(struct route *route)
     deliver_run(route, run, dest);
 }
 
-bool run_add(struct route *route, struct client *from, struct dest *dest, struct block *block,
-             uint32_t off, uint32_t len)
+bool run_begin(struct route *route, struct client *from, struct dest *dest, struct block *block,
+               uint32_t off, uint32_t len)
 {
-    struct run *run = &route->run;
-    if (run_takes(run, dest, block, off, len) && run->from == from) {
-        run->len += len;
-        run->n++;
-        return true;
-    }
     run_end(route);
     struct run begun = { .from = from, .block = block, .off = off, .len = len, .n = 1 };
     if (!dest->one_by_one) {
         measure_room(&begun, dest);
         if (begun.room_n > 0 && len <= begun.room) {
             begun.dest = dest;
-            *run = begun;
+            route->run = begun;
             return true;
         }
     }

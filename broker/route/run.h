@@ -30,16 +30,22 @@ struct run {
 /* Delivers what has gathered. */
 void run_end(struct route *route);
 
+/* Ends the run and begins another with this message; see run_add. */
+bool run_begin(struct route *route, struct client *from, struct dest *dest, struct block *block,
+               uint32_t off, uint32_t len);
+
 /* A message of `from` (NULL: the broker), a whole frame in its final form at
  * block->data[off .. off+len). true: it is routed (or will be, at run_end).
  * false: somebody's queue is full and waits; `from` is held, and the frame has to come again. */
-bool run_add(struct route *route, struct client *from, struct dest *dest, struct block *block,
-             uint32_t off, uint32_t len);
-
-/* Whether the next frame of the run is one more of the same: the hot path's question. */
-static inline bool run_takes(const struct run *run, const struct dest *dest,
-                             const struct block *block, uint32_t off, uint32_t len)
+static inline bool run_add(struct route *route, struct run *run, struct client *from,
+                           struct dest *dest, struct block *block, uint32_t off, uint32_t len)
 {
-    return run->dest == dest && run->block == block && run->off + run->len == off &&
-           run->n < run->room_n && len <= run->room - run->len;
+    bool one_more = run->dest == dest && run->from == from && run->block == block &&
+                    run->off + run->len == off && run->n < run->room_n &&
+                    len <= run->room - run->len;
+    if (!one_more)
+        return run_begin(route, from, dest, block, off, len);
+    run->len += len;
+    run->n++;
+    return true;
 }

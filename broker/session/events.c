@@ -112,7 +112,7 @@ static void publish(struct session *session, const struct event *event)
     };
     size_t head = frame_write_head(block->data, &frame);
     memcpy(block->data + head, event->body, event->len);
-    run_add(route, NULL, dest, block, 0, (uint32_t)(head + event->len));
+    run_begin(route, NULL, dest, block, 0, (uint32_t)(head + event->len));
     run_end(route);
     block_unref(block);
 }

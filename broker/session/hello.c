@@ -117,4 +117,5 @@ void handle_goodbye(struct client *client, const struct envelope *envelope)
 {
     (void)envelope;
     client->conn.said_goodbye = true;
+    client->last_epoch = 0; /* no more short ways */
 }

@@ -76,7 +76,7 @@ enum handled handle_message(struct client *client, const struct parcel *parcel)
     uint8_t *bytes = parcel->block->data + parcel->off;
     store_be32(bytes + FRAME_AT_WORD, frame->word & ~WORD_BROKER);
     store_be64(bytes + FRAME_AT_ID, client->conn.card->id);
-    if (!run_add(route, client, dest, parcel->block, parcel->off, parcel->len))
+    if (!run_add(route, &route->run, client, dest, parcel->block, parcel->off, parcel->len))
         return WAITS;
     client->n_messages++;
     return HANDLED;

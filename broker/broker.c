@@ -268,6 +268,7 @@ int broker_main(const struct options *options)
     int code = broker ? start(broker, options) : os_error("memory", -ENOMEM);
     if (code == 0) {
         tell_systemd("READY=1");
+        log_flush(loop_now_ns(broker->loop));
         int r = loop_run(broker->loop);
         code = r < 0 ? os_error("waiting for events", r) : EXIT_SUCCESS;
     }

@@ -31,7 +31,7 @@ enum {
     MAX_SID = (1 << 24) - 1,
     PEER_CACHE = 256,                 /* credentials both ends remember */
 
-    /* Queues (DESIGN, "Loss"). */
+    /* Queues (PROTOCOL.md, "Subscriptions"). */
     SUB_QUEUE_BYTES = 8 << 20,
     SUB_QUEUE_MESSAGES = 65536,
     CONN_QUEUE_BYTES = 32 << 20,

@@ -98,8 +98,7 @@ enum policy {
     X(4, STALLED, "stalled")           /* policy wait, but the consumer took nothing */            \
     X(5, NOT_HELD, "not-held")         /* policy wait, but the publisher could not be held */      \
     X(6, CONNECTION_FULL, "connection-full") /* the connection's own limit */                      \
-    X(7, TOO_MANY, "too-many")         /* more sids than one SELECT may name */                    \
-    X(8, NO_MEMORY, "no-memory")       /* the broker had no memory for the entry */
+    X(7, TOO_MANY, "too-many")         /* more sids than one SELECT may name */
 
 enum gap {
 #define GAP_ENUM(number, name, text) GAP_##name = number,

@@ -70,7 +70,7 @@ int loop_add(struct loop *loop, struct loop_fd *entry, int fd, unsigned events, 
 {
     int r;
 
-    assert(fd >= 0 && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT)));
+    assert(fd >= 0 && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT | LOOP_HUP)));
     *entry = (struct loop_fd){ .fd = fd, .events = events, .fn = fn };
     r = loop->backend->add(loop, entry);
     if (r < 0)
@@ -82,7 +82,7 @@ int loop_mod(struct loop *loop, struct loop_fd *entry, unsigned events)
 {
     int r;
 
-    assert(entry->slot && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT)));
+    assert(entry->slot && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT | LOOP_HUP)));
     if (entry->events == events)
         return 0;
     r = loop->backend->mod(loop, entry, events);

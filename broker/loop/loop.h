@@ -10,7 +10,8 @@
  * dispatched: the backends never touch an entry again after loop_del().
  * Level-triggered. LOOP_HUP is reported whether asked for or not; an entry
  * that asks for nothing must therefore be taken out of the set (loop_mod with
- * LOOP_NONE), or a peer that hangs up would make the loop spin.
+ * LOOP_NONE), or a peer that hangs up would make the loop spin; to hear of the
+ * hang-up alone, ask for LOOP_HUP.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ enum {
     LOOP_NONE = 0u,     /* keep the entry, leave the poll set */
     LOOP_IN = 1u << 0,
     LOOP_OUT = 1u << 1,
-    LOOP_HUP = 1u << 2, /* only reported: hang-up or error */
+    LOOP_HUP = 1u << 2, /* hang-up or error: always reported while anything is asked for */
 };
 
 struct loop;

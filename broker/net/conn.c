@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/net/conn_read.h"
+#include "broker/net/conn_internal.h"
 #include "proto/transport/sys.h"
 
 #define MS UINT64_C(1000000)
@@ -16,12 +16,20 @@ enum { TIMERS_SPARE = 64 };
 
 /* ---- what is asked of the loop ------------------------------------------- */
 
-static void ask(struct conn *conn)
+void conn_ask(struct conn *conn)
 {
     unsigned events = conn->out.blocked && !conn->hung_up ? LOOP_OUT : LOOP_NONE;
     if (!conn->held && !conn->eof)
         events |= LOOP_IN;
+    if (conn->eof && !conn->hung_up)
+        events |= LOOP_HUP; /* it may die while it waits for answers */
     loop_mod(conn->net->loop, &conn->io, events);
+}
+
+void conn_eof(struct conn *conn)
+{
+    conn->eof = true;
+    conn_ask(conn);
 }
 
 static void on_event(struct loop_fd *io, unsigned events)
@@ -35,12 +43,29 @@ static void on_event(struct loop_fd *io, unsigned events)
             conn_cut(conn, STATUS_VANISHED, NULL);
             return;
         }
-        ask(conn);
+        conn_ask(conn);
     }
-    if ((events & LOOP_OUT) && !conn->hung_up)
+    if ((events & LOOP_OUT) && !conn->hung_up) {
+        conn->writable = true;
         conn_dirty(conn);
+    }
     if ((events & (LOOP_IN | LOOP_HUP)) && !conn->held && !conn->eof)
         conn_read(conn);
+}
+
+/* The farewell lasts as long as the peer goes on taking what is queued for it. */
+static bool still_takes(const struct conn *conn)
+{
+    return !outq_is_empty(&conn->out) && !conn->hung_up &&
+           (conn->sent_ns > conn->linger_ns || sys_outq(conn->io.fd) < conn->linger_outq);
+}
+
+static int linger(struct conn *conn)
+{
+    struct loop *loop = conn->net->loop;
+    conn->linger_ns = loop_now_ns(loop);
+    conn->linger_outq = sys_outq(conn->io.fd);
+    return loop_arm(loop, &conn->timer, conn->linger_ns + conn->net->linger_ms * MS);
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
@@ -49,8 +74,8 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     (void)now_ns;
     if (conn->state == CONN_GREETING)
         conn_end(conn, STATUS_HELLO_TIMEOUT, NULL);
-    else
-        conn_cut(conn, STATUS_VANISHED, NULL);
+    else if (!still_takes(conn) || linger(conn) < 0)
+        conn_cut(conn, conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED, NULL);
 }
 
 /* ---- the beginning ------------------------------------------------------- */
@@ -138,12 +163,6 @@ static void send_goodbye(struct conn *conn, enum status status, const char *sent
     conn_send_bytes(conn, buf, envelope_write(buf, sizeof buf, &goodbye));
 }
 
-static int linger(struct conn *conn)
-{
-    struct loop *loop = conn->net->loop;
-    return loop_arm(loop, &conn->timer, loop_now_ns(loop) + conn->net->linger_ms * MS);
-}
-
 void conn_end(struct conn *conn, enum status status, const char *sentence)
 {
     if (!conn_is_live(conn))
@@ -160,8 +179,15 @@ void conn_end(struct conn *conn, enum status status, const char *sentence)
         conn_cut(conn, status, sentence);
         return;
     }
-    ask(conn);
+    conn_ask(conn);
     conn_dirty(conn);
+}
+
+void conn_goodbye(struct conn *conn)
+{
+    conn->said_goodbye = true;
+    if (linger(conn) < 0)
+        conn_cut(conn, STATUS_LEFT, NULL);
 }
 
 void conn_finish(struct conn *conn)
@@ -177,120 +203,12 @@ void conn_finish(struct conn *conn)
         conn_cut(conn, STATUS_VANISHED, NULL);
 }
 
-/* ---- writing ------------------------------------------------------------- */
-
-void conn_dirty(struct conn *conn)
-{
-    if (conn->is_dirty || conn->state == CONN_DEAD)
-        return;
-    conn->is_dirty = true;
-    conn->next_dirty = conn->net->dirty;
-    conn->net->dirty = conn;
-}
-
-int conn_send_bytes(struct conn *conn, const void *bytes, size_t len)
-{
-    struct block *block = block_pool_current(&conn->net->blocks);
-    if (!block)
-        return -ENOMEM;
-    uint32_t off = block->used;
-    memcpy(block->data + off, bytes, len);
-    block->used += (uint32_t)len;
-    int r = outq_push(&conn->out, block, off, (uint32_t)len, 1, NULL, NULL, NULL);
-    if (r == 0)
-        conn_dirty(conn);
-    return r;
-}
-
-void conn_send(struct conn *conn, const struct envelope *envelope)
-{
-    uint8_t buf[ENVELOPE_MAX_WRITTEN];
-    if (!conn_is_live(conn))
-        return;
-    if (conn->out.n_bytes > CONN_QUEUE_BYTES + CONTROL_RESERVE) {
-        conn_end(conn, STATUS_NOT_READING, NULL);
-        return;
-    }
-    size_t len = envelope_write(buf, sizeof buf, envelope);
-    if (len == 0 || conn_send_bytes(conn, buf, len) < 0)
-        conn_cut(conn, STATUS_NO_MEMORY, NULL);
-}
-
-/* The kernel's default holds 278 small unread sends; while a connection
- * streams it may have more. Both calls may fail, and nothing is lost then. */
-enum { LARGE_SNDBUF = 1 << 20, SMALL_SNDBUF = 106496, LARGE_FOR_MS = 1000 };
-
-static void set_buffer(struct conn *conn, bool large)
-{
-    int size = large ? LARGE_SNDBUF : SMALL_SNDBUF;
-    conn->large_buffer = large;
-    if (sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0)
-        (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, size);
-}
-
-static void size_buffer(struct conn *conn)
-{
-    uint64_t now = loop_now_ns(conn->net->loop);
-    if (conn->out.blocked) {
-        conn->blocked_ns = now;
-        if (!conn->large_buffer)
-            set_buffer(conn, true);
-    } else if (conn->large_buffer && now - conn->blocked_ns > LARGE_FOR_MS * MS) {
-        set_buffer(conn, false);
-    }
-}
-
-static void flushed(struct conn *conn)
-{
-    if (conn->state != CONN_ENDING || conn->shut)
-        return;
-    conn->shut = true;
-    if (conn->eof || conn->hung_up || sys_shutdown(conn->io.fd, SHUT_WR) < 0)
-        conn_cut(conn, STATUS_VANISHED, NULL);
-}
-
-static void flush(struct conn *conn)
-{
-    struct net *net = conn->net;
-    bool was_blocked = conn->out.blocked;
-    if (conn->hung_up && outq_is_empty(&conn->out))
-        return;
-    uint64_t before = net->counters->bytes_out;
-    int r = outq_send(&conn->out, conn->io.fd, &net->batch, net->counters);
-    if (net->counters->bytes_out != before) {
-        conn->sent_ns = loop_now_ns(net->loop);
-        conn->bytes_out += net->counters->bytes_out - before;
-    }
-    if (r < 0 && !conn->eof && conn->state != CONN_ENDING && r != -ENOMEM) {
-        /* Nobody reads any more; what the peer has sent before is still read. */
-        conn->hung_up = true;
-        outq_deinit(&conn->out);
-    } else if (r < 0) {
-        conn_cut(conn, STATUS_VANISHED, NULL);
-        return;
-    }
-    size_buffer(conn);
-    if (conn->out.blocked)
-        outq_settle(&conn->out);
-    if (conn->out.blocked != was_blocked || r < 0)
-        ask(conn);
-    if (r == 0 && !conn->out.blocked) {
-        conn_dirty(conn); /* its share of the round is used up */
-        outq_settle(&conn->out);
-        loop_again(net->loop);
-    }
-    if (conn->wants_room)
-        net->ops->room(conn);
-    if (outq_is_empty(&conn->out))
-        flushed(conn);
-}
-
 /* ---- the round ----------------------------------------------------------- */
 
 void conn_hold(struct conn *conn)
 {
     conn->held = true;
-    ask(conn);
+    conn_ask(conn);
 }
 
 void conn_resume(struct conn *conn)
@@ -319,7 +237,7 @@ static void go_on(struct net *net)
         if (conn_is_live(conn) && !conn->held)
             conn_offer(conn);
         if (conn_is_live(conn) && !conn->held)
-            ask(conn);
+            conn_ask(conn);
         conn = next;
     }
 }
@@ -332,7 +250,7 @@ static void write_out(struct net *net)
         struct conn *next = conn->next_dirty;
         conn->is_dirty = false;
         if (conn->state != CONN_DEAD)
-            flush(conn);
+            conn_flush(conn);
         conn = next;
     }
 }
@@ -359,6 +277,8 @@ void net_flush(struct net *net)
 {
     go_on(net);
     write_out(net);
+    if (net->dirty) /* an end in write_out was told to others */
+        loop_again(net->loop);
     bury(net);
 }
 

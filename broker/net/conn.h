@@ -87,12 +87,16 @@ struct conn {
     bool wants_room;
     bool said_goodbye;
     bool large_buffer;  /* SO_SNDBUF was raised */
+    bool writable;      /* the loop says so, of a queue that is blocked */
+    int unread;         /* SIOCOUTQ when the kernel last took something and not all */
+    uint64_t unread_ns; /* when that was, or when it was found to be less */
     struct net *net;
     struct card *card;
     struct block *in;   /* unconsumed input: in->data[in_from .. in_to) */
     uint32_t in_from;
     uint32_t in_to;
     uint32_t drained;   /* bytes thrown away since GOODBYE */
+    int linger_outq;    /* bytes in the kernel when the farewell was last looked at */
     struct outq out;
     struct timer timer; /* HELLO is late; the farewell takes too long */
     struct conn *next_dirty;
@@ -102,6 +106,7 @@ struct conn {
     const char *listener; /* the name of the listener it came by; outlives it */
     uint64_t since_ns;
     uint64_t sent_ns;     /* when the kernel last took something */
+    uint64_t linger_ns;   /* when the farewell was last looked at */
     uint64_t blocked_ns;  /* when it last took less than there was */
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -131,6 +136,8 @@ int conn_send_bytes(struct conn *conn, const void *bytes, size_t len);
 /* Ends it with a reason: GOODBYE, then the bounded farewell. `sentence` (NULL: the status's
  * own) is copied. Idempotent. */
 void conn_end(struct conn *conn, enum status status, const char *sentence);
+/* The peer has said GOODBYE: it has a bounded time to half-close. */
+void conn_goodbye(struct conn *conn);
 /* Cuts it at once. Idempotent. */
 void conn_cut(struct conn *conn, enum status status, const char *sentence);
 

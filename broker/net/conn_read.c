@@ -1,4 +1,4 @@
-#include "broker/net/conn_read.h"
+#include "broker/net/conn_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,7 +36,8 @@ static bool may_stay(const struct conn *conn, const struct block *block, uint32_
 {
     if (conn->held && block->pool)
         return to - from >= block->cap / KEEP_BLOCK_PART;
-    return block == conn->in && (conn->held || to < block->cap);
+    /* Others read on into a read block: nothing of ours may be put behind what is kept there. */
+    return block == conn->in && (conn->held || (!block->pool && to < block->cap));
 }
 
 /* Keeps block->data[from .. to) as the connection's own input. */
@@ -87,7 +88,7 @@ static void end_of_file(struct conn *conn)
     if (!conn->net->ops->half_closed(conn))
         conn_finish(conn);
     else
-        loop_mod(conn->net->loop, &conn->io, conn->out.blocked ? LOOP_OUT : LOOP_NONE);
+        conn_eof(conn);
 }
 
 /* While a farewell lasts, input is read so that closing does not reset. */
@@ -98,6 +99,10 @@ static void drain(struct conn *conn)
     if (n == -EAGAIN)
         return;
     conn->drained += n > 0 ? (uint32_t)n : 0;
+    if (n == 0 && !outq_is_empty(&conn->out)) {
+        conn_eof(conn); /* it has half-closed, and may still read what is queued */
+        return;
+    }
     if (n <= 0 || conn->drained > LINGER_LIMIT_BYTES)
         conn_cut(conn, STATUS_VANISHED, NULL);
 }

@@ -20,7 +20,7 @@
 
 enum {
     LISTENER_ACCEPTS = 64,          /* per round and listener */
-    LISTENER_PAUSE_MS = 100,        /* as soon as FAULTS wants a refusal heard */
+    LISTENER_PAUSE_MS = 100,        /* a refusal is to be heard within that time */
 };
 
 struct listener;

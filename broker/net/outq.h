@@ -11,7 +11,7 @@
  * its bytes go when nobody is left to get them. Bytes of which some are sent
  * are never dropped.
  *
- * What it costs: an entry is 96 bytes; a block is held as long as an entry
+ * What it costs: an entry is 72 bytes; a block is held as long as an entry
  * points into it, so runs shorter than a quarter of their block are copied out
  * of it as soon as the connection blocks (outq_settle).
  */

@@ -24,8 +24,10 @@ static void lose(struct lane *lane, enum gap reason, uint64_t n)
 
 int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n)
 {
-    if (lane->tail_gap && lane->tail_gap->reason == reason) {
-        lane->tail_gap->n += n;
+    struct entry *last = lane->n_messages == 0 && !lane->tail_gap ? lane->front_gap
+                                                                  : lane->tail_gap;
+    if (last && last->reason == reason) {
+        last->n += n;
     } else {
         struct entry *gap = gap_new(outq, lane, reason, n, NULL);
         if (!gap)
@@ -36,15 +38,22 @@ int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n)
     return 0;
 }
 
-/* The oldest entry with messages of the lane that may be dropped. The search
- * starts where the last one ended, so a row of drops passes each entry once. */
-static struct entry *find_oldest(struct outq *outq, struct lane *lane)
+/* The oldest entry with messages of the lane. The search starts where the last one
+ * ended, so a row of drops passes each entry once. */
+static struct entry *next_of(const struct lane *lane, struct entry *entry)
 {
-    struct entry *entry = lane->oldest ? lane->oldest : outq->head;
     while (entry && !(entry->block && entry->to && audience_has(entry->to, lane)))
         entry = entry->next;
-    lane->oldest = entry;
     return entry;
+}
+
+/* An entry that is not the lane's own goes without a word to it: `oldest` is always its own. */
+static struct entry *find_oldest(struct outq *outq, struct lane *lane)
+{
+    if (lane->n_messages == 0)
+        return NULL;
+    lane->oldest = next_of(lane, lane->oldest ? lane->oldest : outq->head);
+    return lane->oldest;
 }
 
 /* Cuts an entry behind its first n messages (of `len` bytes); the second half
@@ -111,16 +120,47 @@ static int take_off(struct outq *outq, struct lane *lane, struct entry *entry)
     return 0;
 }
 
+/* A gap of the lane right in front of the entry, with no message of the lane
+ * between, takes one more; other lanes' entries may stand between. */
+static struct entry *gap_in_front(const struct lane *lane, const struct entry *entry,
+                                  enum gap reason)
+{
+    for (struct entry *e = entry->prev; e; e = e->prev) {
+        if (e->to && audience_has(e->to, lane))
+            return !e->block && e->reason == reason ? e : NULL;
+    }
+    return NULL;
+}
+
+/* The lane has nothing more between `gap` and `entry`: a gap of the same reason that comes
+ * next is one with it. */
+static void join_next(struct outq *outq, struct lane *lane, struct entry *gap,
+                      struct entry *entry)
+{
+    while (entry && !(entry->to && audience_has(entry->to, lane)))
+        entry = entry->next;
+    if (!entry || entry->block || entry->reason != gap->reason)
+        return;
+    bool was_tail = lane->tail_gap == entry;
+    gap->n += entry->n;
+    unlink_entry(outq, entry);
+    if (was_tail)
+        lane->tail_gap = gap;
+}
+
 /* The gap first, since it is what may fail: nothing is lost without a word. */
 static int drop_entry(struct outq *outq, struct lane *lane, struct entry *entry, enum gap reason)
 {
     struct entry *gap = lane->front_gap;
-    bool joins = gap && gap->reason == reason;
+    if (!gap || gap->reason != reason)
+        gap = gap_in_front(lane, entry, reason);
+    bool joins = gap;
     if (!joins)
         gap = gap_new(outq, lane, reason, 0, entry);
     if (!gap)
         return -ENOMEM;
     uint64_t n = entry->n;
+    struct entry *next = entry->next;
     int r = take_off(outq, lane, entry);
     if (r < 0) {
         if (!joins)
@@ -128,31 +168,43 @@ static int drop_entry(struct outq *outq, struct lane *lane, struct entry *entry,
         return r;
     }
     gap->n += n;
+    join_next(outq, lane, gap, next);
     lane->front_gap = gap;
     lose(lane, reason, n);
     return 0;
 }
 
-uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason)
+/* The oldest entry of the lane that has not begun to leave; NULL: none, or no memory. */
+static struct entry *find_droppable(struct outq *outq, struct lane *lane)
 {
     struct entry *entry = find_oldest(outq, lane);
-    if (entry && entry == outq->head && outq->head_sent > 0) {
-        /* its first message is half gone, and has to go on */
-        if (entry->n > 1 && !split(outq, entry, 1, span(entry, 1)))
-            return 0;
-        lane->oldest = entry->next;
-        entry = find_oldest(outq, lane);
-    }
-    if (!entry)
-        return 0;
+    if (!entry || entry != outq->head || outq->head_sent == 0)
+        return entry;
+    /* its first message is half gone, and has to go on */
+    if (entry->n > 1 && !split(outq, entry, 1, span(entry, 1)))
+        return NULL;
+    return next_of(lane, entry->next);
+}
+
+static uint64_t drop_first(struct outq *outq, struct lane *lane, struct entry *entry, uint64_t n,
+                           enum gap reason)
+{
     if (n < entry->n && !split(outq, entry, n, span(entry, n)))
         return 0;
     n = entry->n;
-    struct entry *next = entry->next;
+    bool was_oldest = lane->oldest == entry;
+    struct entry *prev = entry->prev; /* stays; what is behind the entry may become one with the gap */
     if (drop_entry(outq, lane, entry, reason) < 0)
         return 0;
-    lane->oldest = next;
+    if (was_oldest)
+        lane->oldest = next_of(lane, prev ? prev->next : outq->head);
     return n;
+}
+
+uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason)
+{
+    struct entry *entry = find_droppable(outq, lane);
+    return entry ? drop_first(outq, lane, entry, n, reason) : 0;
 }
 
 /* How many of the entry's first messages must go so that `len` bytes fit. */
@@ -174,23 +226,11 @@ static uint64_t surplus(const struct lane *lane, const struct entry *entry, uint
 bool outq_make_room(struct outq *outq, struct lane *lane, uint32_t len, enum gap reason)
 {
     while (!lane_fits(lane, len)) {
-        struct entry *entry = find_oldest(outq, lane);
-        if (!entry || outq_drop_oldest(outq, lane, surplus(lane, entry, len), reason) == 0)
+        struct entry *entry = find_droppable(outq, lane);
+        if (!entry || drop_first(outq, lane, entry, surplus(lane, entry, len), reason) == 0)
             return false;
     }
     return true;
-}
-
-/* A gap of the lane right in front of the entry, with no message of the lane
- * between, takes one more; other lanes' entries may stand between. */
-static struct entry *gap_in_front(const struct lane *lane, const struct entry *entry,
-                                  enum gap reason)
-{
-    for (struct entry *e = entry->prev; e; e = e->prev) {
-        if (e->to && audience_has(e->to, lane))
-            return !e->block && e->reason == reason ? e : NULL;
-    }
-    return NULL;
 }
 
 int outq_replace(struct outq *outq, struct lane *lane, struct entry *entry, enum gap reason)
@@ -199,13 +239,16 @@ int outq_replace(struct outq *outq, struct lane *lane, struct entry *entry, enum
     struct entry *fresh = gap ? NULL : gap_new(outq, lane, reason, 0, entry);
     if (!gap && !fresh)
         return -ENOMEM;
+    struct entry *next = entry->next;
     int r = take_off(outq, lane, entry);
     if (r < 0) {
         if (fresh)
             unlink_entry(outq, fresh);
         return r;
     }
-    (gap ? gap : fresh)->n++;
+    gap = gap ? gap : fresh;
+    gap->n++;
+    join_next(outq, lane, gap, next);
     lose(lane, reason, 1);
     return 0;
 }

@@ -38,20 +38,19 @@ static bool peer_is_known(const struct outq *outq, uint64_t id)
 }
 
 /* The place in the table is taken when the frame is written into the batch;
- * should the send fall short before it, unknow_peer() takes that back. */
-static size_t write_peer(struct outq *outq, uint8_t *buf, const struct card *card)
+ * should the send fall short before it, undo_rest() takes that back. */
+static size_t write_peer(struct outq *outq, uint8_t *buf, const struct card *card,
+                         struct part *part)
 {
     if (!outq->peers)
         outq->peers = calloc(PEER_CACHE, sizeof *outq->peers);
-    if (outq->peers)
-        outq->peers[card->id % PEER_CACHE] = card->id;
+    if (outq->peers) {
+        part->tells_peer = true;
+        part->place = (uint8_t)(card->id % PEER_CACHE);
+        part->held = outq->peers[part->place];
+        outq->peers[part->place] = card->id;
+    }
     return card_write_peer(card, buf);
-}
-
-static void unknow_peer(struct outq *outq, const struct card *card)
-{
-    if (peer_is_known(outq, card->id))
-        outq->peers[card->id % PEER_CACHE] = 0;
 }
 
 static void write_preamble(struct outq *outq, struct batch *batch, struct entry *entry,
@@ -62,10 +61,8 @@ static void write_preamble(struct outq *outq, struct batch *batch, struct entry 
     if (!entry->block) {
         p += write_gap(p, entry);
     } else if (entry->to) {
-        if (entry->card && !peer_is_known(outq, entry->card->id)) {
-            p += write_peer(outq, p, entry->card);
-            part->tells_peer = true;
-        }
+        if (entry->card && !peer_is_known(outq, entry->card->id))
+            p += write_peer(outq, p, entry->card, part);
         if (!audience_equal(batch->selected, entry->to)) {
             p += write_select(p, entry->to);
             part->selects = true;
@@ -154,12 +151,13 @@ static void preamble_leaves(struct outq *outq, const struct entry *entry, const 
     audience_unref(before);
 }
 
-static void undo_rest(struct outq *outq, const struct batch *batch, unsigned from,
-                      const struct entry *entry)
+/* The last first: the same place may have been taken twice. */
+static void undo_rest(struct outq *outq, const struct batch *batch, unsigned from)
 {
-    for (unsigned i = from; i < batch->n_parts; i++, entry = entry->next) {
-        if (batch->parts[i].tells_peer)
-            unknow_peer(outq, entry->card);
+    for (unsigned i = batch->n_parts; i-- > from;) {
+        const struct part *part = &batch->parts[i];
+        if (part->tells_peer)
+            outq->peers[part->place] = part->held;
     }
 }
 
@@ -171,12 +169,12 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
         const struct part *part = &batch->parts[i];
         struct entry *entry = outq->head;
         if (sent == 0) {
-            undo_rest(outq, batch, i, entry);
+            undo_rest(outq, batch, i);
             return 0;
         }
         preamble_leaves(outq, entry, part);
         if (sent < part->preamble) {
-            undo_rest(outq, batch, i + 1, entry->next);
+            undo_rest(outq, batch, i + 1);
             const uint8_t *rest = batch->scratch + part->scratch_at + sent;
             int r = keep_pending(outq, rest, part->preamble - sent);
             if (!entry->block)
@@ -189,7 +187,7 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
             continue;
         }
         if (sent == 0 && part->body > 0) {
-            undo_rest(outq, batch, i + 1, entry->next);
+            undo_rest(outq, batch, i + 1);
             return 0;
         }
         entry_tell(entry, true);
@@ -197,7 +195,7 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
         sent -= taken;
         bool whole = taken == part->body;
         if (!whole)
-            undo_rest(outq, batch, i + 1, entry->next);
+            undo_rest(outq, batch, i + 1);
         outq_consume(outq, taken);
         if (!whole)
             return 0;
@@ -208,7 +206,7 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
 static int take_sent(struct outq *outq, const struct batch *batch, size_t sent)
 {
     if (sent < outq->pending_len) {
-        undo_rest(outq, batch, 0, outq->head);
+        undo_rest(outq, batch, 0);
         return keep_pending(outq, outq->pending + sent, outq->pending_len - sent);
     }
     sent -= outq->pending_len;

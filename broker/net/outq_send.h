@@ -36,6 +36,8 @@ struct batch {
         uint32_t scratch_at;       /* where the preamble lies */
         bool selects;
         bool tells_peer;
+        uint8_t place;             /* of the table of PEERs, and what it held before */
+        uint64_t held;
     } parts[BATCH_ENTRIES];
     struct iovec iov[BATCH_IOVECS];
     uint8_t scratch[BATCH_SCRATCH];

@@ -130,7 +130,9 @@ struct call *call_new(struct route *route, struct client *requester, uint64_t re
     return call;
 }
 
-void call_free(struct route *route, struct call *call)
+/* Takes it out of everything by which it could be found. To tell somebody something may be
+ * the end of that client, and of all its calls: so this comes first. */
+static void call_unlink(struct route *route, struct call *call)
 {
     struct call_table *table = &route->calls;
     struct client *requester = call->requester;
@@ -147,6 +149,11 @@ void call_free(struct route *route, struct call *call)
     if (call->next)
         call->next->prev = call->prev;
     requester->n_calls--;
+}
+
+static void call_release(struct call *call)
+{
+    struct client *requester = call->requester;
     if (call->asks != &call->only)
         free(call->asks);
     free(call);
@@ -154,12 +161,25 @@ void call_free(struct route *route, struct call *call)
         conn_finish(&requester->conn);
 }
 
+void call_free(struct route *route, struct call *call)
+{
+    call_unlink(route, call);
+    call_release(call);
+}
+
+void call_finish(struct route *route, struct call *call, enum status status, bool left_queue)
+{
+    call_unlink(route, call);
+    request_tell_end(call, status, left_queue);
+    call_release(call);
+}
+
 /* ---- asks ------------------------------------------------------------------ */
 
 static void request_left(struct entry_hook *hook, bool sent)
 {
     struct ask *ask = (struct ask *)hook;
-    (void)sent;
+    ask->sent = sent;
     ask->entry = NULL;
 }
 
@@ -233,30 +253,29 @@ void call_end(struct route *route, struct call *call, enum status status)
     count_end(route, call, status, call->n_open);
     for (uint32_t i = 0; i < call->n_asks; i++) {
         struct ask *ask = &call->asks[i];
-        if (ask->state != ASK_OPEN)
-            continue;
-        struct client *server = ask->server;
-        bool sent_on = !ask->entry;
-        ask_close(ask);
-        if (sent_on)
-            request_cancel(server, call->token, status);
+        ask->cancel = ask->state == ASK_OPEN && ask->sent;
+        if (ask->state == ASK_OPEN)
+            ask_close(ask);
+    }
+    call_unlink(route, call);
+    for (uint32_t i = 0; i < call->n_asks; i++) {
+        if (call->asks[i].cancel)
+            request_cancel(call->asks[i].server, call->token, status);
     }
     if (status != STATUS_REQUESTER_GONE)
         request_tell_end(call, status, false);
-    call_free(route, call);
+    call_release(call);
 }
 
 static void server_gone(struct route *route, struct ask *ask)
 {
     struct call *call = ask->call;
-    bool left_queue = !ask->entry;
+    bool left_queue = ask->sent;
     ask_close(ask);
     call->counts.gone++;
     route->counters->calls_server_gone++;
-    if (call->n_open > 0)
-        return;
-    request_tell_end(call, call->survey ? STATUS_OK : STATUS_SERVER_GONE, left_queue);
-    call_free(route, call);
+    if (call->n_open == 0)
+        call_finish(route, call, call->survey ? STATUS_OK : STATUS_SERVER_GONE, left_queue);
 }
 
 void calls_server_gone(struct route *route, struct client *server)

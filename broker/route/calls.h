@@ -32,10 +32,12 @@ struct ask {
     struct service *service; /* holds a reference to its lane */
     struct client *server;   /* good while the ask is open */
     uint64_t server_id;
-    struct entry *entry;     /* NULL: it has left the queue */
+    struct entry *entry;     /* NULL: it is in the queue no more */
+    bool sent;               /* it has begun to leave: the server may have seen it */
     struct ask *next;        /* of the server's */
     struct ask *prev;
     uint8_t state;
+    bool cancel;             /* call_end: the server is to be told */
 };
 
 struct call {
@@ -90,8 +92,10 @@ void ask_close(struct ask *ask);
  * REQUESTER_GONE), its servers are told or never see it; then END goes to the requester
  * (unless it is the one that has gone), and the call is freed. */
 void call_end(struct route *route, struct call *call, enum status status);
-/* Frees a call all of whose asks are closed. */
+/* Frees a call all of whose asks are closed, without a word. */
 void call_free(struct route *route, struct call *call);
+/* The same, and tells the requester END with the call's counts. */
+void call_finish(struct route *route, struct call *call, enum status status, bool left_queue);
 
 /* The server's end: its open asks are counted as gone, and the calls that had
  * nobody else end. */

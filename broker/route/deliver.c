@@ -69,7 +69,8 @@ static struct client *find_holder(const struct run *run, const struct dest *dest
 /* Ends the subscriptions that had so many messages to go. */
 static void count_down(struct route *route, struct client *client, struct audience *to)
 {
-    for (uint32_t i = 0; i < to->n; i++) {
+    /* Telling of one end may be the end of the client, and of all its subscriptions. */
+    for (uint32_t i = 0; i < to->n && conn_is_live(&client->conn); i++) {
         struct sub *sub = sub_of(to->lanes[i]);
         if (sub->remaining == 0 || --sub->remaining > 0)
             continue;
@@ -147,6 +148,9 @@ static void deliver_client(const struct passage *passage, const struct run *run,
             lanes[n++] = lane;
         } else if (outq_gap(&client->conn.out, lane, GAP_TOO_MANY, 1) == 0) {
             route_lost(passage->route, client, lane, GAP_TOO_MANY, 1);
+        } else {
+            conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
+            return;
         }
     }
     bool alone = plain && n == plain->n;

@@ -5,6 +5,8 @@
 
 #define MS UINT64_C(1000000)
 
+enum { HOLD_LOOK_MS = 20 }; /* looking at all connections costs something */
+
 static uint64_t now_of(const struct client *client)
 {
     return loop_now_ns(client->conn.net->loop);
@@ -67,27 +69,52 @@ void hold_init(struct client *client)
     client->hold.timer.fn = on_timer;
 }
 
+/* Several that stopped at one time must not each cost a second: one that has let its
+ * socket stand full for so long has used up its own. */
+static bool stands_still(const struct conn *conn)
+{
+    uint64_t since = loop_now_ns(conn->net->loop) - conn->unread_ns;
+    return conn->out.blocked && since >= HOLD_PATIENCE_MS * MS &&
+           sys_outq(conn->io.fd) >= conn->unread;
+}
+
 bool hold_allowed(struct client *subscriber, const struct client *publisher, enum gap *ret_reason)
 {
     if (subscriber->conn.card->principal.uid != publisher->conn.card->principal.uid) {
         *ret_reason = GAP_NOT_HELD;
         return false;
     }
-    /* Several that stopped at one time must not each cost a second: one that
-     * has let its socket stand full for so long has used up its own. */
-    bool stands = subscriber->conn.out.blocked && !subscriber->hold.first &&
-                  now_of(subscriber) - subscriber->conn.sent_ns >= HOLD_PATIENCE_MS * MS;
-    if (stands && !subscriber->hold.stalled && !took_something(subscriber))
+    if (!subscriber->hold.stalled && !subscriber->hold.first && stands_still(&subscriber->conn))
         stall(subscriber);
     *ret_reason = GAP_STALLED;
     return !subscriber->hold.stalled;
 }
 
-static void link_held(struct client *subscriber, struct client *publisher, bool in_front)
+/* Who stops now will hold the same publisher next: its second begins now. */
+static void look_around(struct route *route)
+{
+    uint64_t now = loop_now_ns(route->net->loop);
+    if (now - route->looked_ns < HOLD_LOOK_MS * MS)
+        return;
+    route->looked_ns = now;
+    for (struct conn *conn = route->net->all; conn; conn = conn->next) {
+        int unread = conn->out.blocked ? sys_outq(conn->io.fd) : conn->unread;
+        if (unread < conn->unread) {
+            conn->unread = unread;
+            conn->unread_ns = now;
+        }
+    }
+}
+
+/* In order of the time since which they wait. */
+static void link_held(struct client *subscriber, struct client *publisher)
 {
     struct hold *hold = &subscriber->hold;
-    publisher->held_prev = in_front ? NULL : hold->last;
-    publisher->held_next = in_front ? hold->first : NULL;
+    struct client *prev = hold->last;
+    while (prev && prev->held_ns > publisher->held_ns)
+        prev = prev->held_prev;
+    publisher->held_prev = prev;
+    publisher->held_next = prev ? prev->held_next : hold->first;
     *(publisher->held_prev ? &publisher->held_prev->held_next : &hold->first) = publisher;
     *(publisher->held_next ? &publisher->held_next->held_prev : &hold->last) = publisher;
 }
@@ -98,13 +125,13 @@ void hold_start(struct client *subscriber, struct client *publisher)
     if (!hold->first) {
         look(subscriber);
         wake_at(subscriber, now_of(subscriber) + HOLD_PATIENCE_MS * MS);
+        look_around(subscriber->route);
     }
     /* Who did not get on since it was let go keeps its turn. */
-    bool in_front = publisher->held_ns != 0;
-    if (!in_front)
+    if (publisher->held_ns == 0)
         publisher->held_ns = now_of(publisher);
     publisher->held_by = subscriber;
-    link_held(subscriber, publisher, in_front);
+    link_held(subscriber, publisher);
     subscriber->conn.wants_room = true;
     publisher->route->counters->holds++;
     conn_hold(&publisher->conn);

@@ -27,6 +27,17 @@ static bool lose_new(const struct passage *passage, struct client *client, struc
     return false;
 }
 
+/* Messages that were queued and are lost after all do not count for a subscription that ends
+ * after so many. */
+static void lose_queued(const struct passage *passage, struct client *client, struct lane *lane,
+                        enum gap reason, uint64_t n)
+{
+    struct sub *sub = sub_of(lane);
+    if (sub->remaining > 0)
+        sub->remaining += n;
+    route_lost(passage->route, client, lane, reason, n);
+}
+
 /* The lane's own oldest messages make room, in its queue and in the connection's. */
 static bool make_room(const struct passage *passage, struct client *client, struct lane *lane,
                       enum gap reason)
@@ -37,7 +48,7 @@ static bool make_room(const struct passage *passage, struct client *client, stru
     while (fits && !conn_fits(&client->conn, passage->len))
         fits = outq_drop_oldest(outq, lane, 1, reason) > 0;
     if (lane->n_lost > lost_before)
-        route_lost(passage->route, client, lane, reason, lane->n_lost - lost_before);
+        lose_queued(passage, client, lane, reason, lane->n_lost - lost_before);
     return fits || lose_new(passage, client, lane, reason);
 }
 
@@ -47,7 +58,7 @@ static void replace_queued(const struct passage *passage, struct client *client,
                                        passage->subject_len);
     if (queued &&
         outq_replace(&client->conn.out, &sub->reg.lane, queued, GAP_REPLACED) == 0)
-        route_lost(passage->route, client, &sub->reg.lane, GAP_REPLACED, 1);
+        lose_queued(passage, client, &sub->reg.lane, GAP_REPLACED, 1);
 }
 
 bool overflow_admit(const struct passage *passage, struct client *subscriber, struct sub *sub)

@@ -86,6 +86,16 @@ static struct service *least_busy(struct dest *dest, uint32_t len)
     return best;
 }
 
+/* Why no service took it: all have their number open, or some have no room. */
+static const char *what_is_full(const struct dest *dest)
+{
+    for (uint32_t i = 0; i < dest->n_services; i++) {
+        if (dest->services[i]->n_open < dest->services[i]->max_open)
+            return "queue";
+    }
+    return "max-open";
+}
+
 /* Queues the request for a service. false: no memory; it was not asked. */
 static bool ask_service(struct call *call, struct service *service, const struct parcel *parcel)
 {
@@ -129,7 +139,7 @@ static void send_one(struct route *route, struct client *client, const struct pa
         route->counters->calls_no_server += nobody;
         route->counters->calls_busy += !nobody;
         request_refuse(client, parcel->frame->token, nobody ? STATUS_NO_SERVER : STATUS_BUSY,
-                       nobody ? NULL : "max-open");
+                       nobody ? NULL : what_is_full(dest));
         return;
     }
     struct call *call = begin(route, client, parcel, 1);
@@ -139,8 +149,8 @@ static void send_one(struct route *route, struct client *client, const struct pa
     }
     call->counts.asked = 1;
     if (!ask_service(call, service, parcel)) {
-        request_refuse(client, parcel->frame->token, STATUS_NO_MEMORY, NULL);
         call_free(route, call);
+        request_refuse(client, parcel->frame->token, STATUS_NO_MEMORY, NULL);
     }
 }
 
@@ -179,10 +189,8 @@ static void send_all(struct route *route, struct client *client, const struct pa
     call->survey = true;
     for (uint32_t i = 0; i < dest->n_services;)
         i = ask_client(call, dest, i, parcel);
-    if (call->n_open == 0) {
-        request_tell_end(call, STATUS_OK, false);
-        call_free(route, call);
-    }
+    if (call->n_open == 0)
+        call_finish(route, call, STATUS_OK, false);
 }
 
 void request_send(struct route *route, struct client *client, const struct parcel *parcel)
@@ -207,8 +215,9 @@ static void answered(struct route *route, struct call *call, struct ask *ask)
     if (call->n_open > 0)
         return;
     if (call->survey)
-        request_tell_end(call, STATUS_OK, false);
-    call_free(route, call);
+        call_finish(route, call, STATUS_OK, false);
+    else
+        call_free(route, call);
 }
 
 void request_reply(struct route *route, struct client *server, const struct parcel *parcel)

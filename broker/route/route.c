@@ -36,17 +36,16 @@ void route_deinit(struct route *route)
 
 void route_forget(struct route *route, struct client *client, bool keep_calls)
 {
+    hold_forget(client);
     calls_server_gone(route, client);
     if (!keep_calls)
         calls_requester_gone(route, client);
     while (client->subs) {
-        route->counters->lost_left +=
-            client->subs->group ? client->subs->reg.lane.n_messages : 0;
+        route->counters->lost_left += client->subs->reg.lane.n_messages;
         sub_remove(route, client->subs);
     }
     while (client->services)
         service_remove(route, client->services);
-    hold_forget(client);
 }
 
 static uint64_t *counter_of(struct counters *counters, enum gap reason)
@@ -64,7 +63,6 @@ static uint64_t *counter_of(struct counters *counters, enum gap reason)
     case GAP_TOO_MANY:
         return &counters->lost_too_many;
     case GAP_CONNECTION_FULL:
-    case GAP_NO_MEMORY:
         break;
     }
     return &counters->lost_connection_full;

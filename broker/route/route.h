@@ -36,6 +36,7 @@ struct route {
     uint64_t generation; /* of subscriptions, services, membership */
     uint64_t epoch;      /* also raised when a cached dest is freed */
     uint64_t seed;
+    uint64_t looked_ns;  /* when hold.c last looked at all connections */
     uint32_t n_subs;
     uint32_t n_services;
     uint32_t n_clients;

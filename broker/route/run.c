@@ -64,6 +64,8 @@ bool run_begin(struct route *route, struct client *from, struct dest *dest, stru
         if (begun.room_n > 0 && len <= begun.room) {
             begun.dest = dest;
             route->run = begun;
+            if (from)
+                hold_passed(from);
             return true;
         }
     }

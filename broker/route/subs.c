@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/route/hold.h"
 #include "broker/route/latest.h"
 #include "broker/route/route.h"
 
@@ -167,6 +168,8 @@ void sub_remove(struct route *route, struct sub *sub)
     free(sub->group);
     sub->group = NULL;
     registration_end(route, &sub->reg);
+    if (client->hold.first)
+        hold_room(client); /* who waited for this one need not any more */
 }
 
 /* ---- services -------------------------------------------------------------- */

@@ -22,7 +22,7 @@ static void put_brief(msgpack_packer *out, const struct client *client)
     sys_put_str(out, "name", card->name);
     sys_put_uint(out, "uid", card->principal.uid);
     sys_put_uint(out, "gid", card->principal.gid);
-    sys_put_uint(out, "pid", (uint64_t)card->principal.pid);
+    sys_put_pid(out, card->principal.pid);
     sys_put_str(out, "listener", client->conn.listener);
     sys_put_uint(out, "subscriptions", client->n_subs);
     sys_put_uint(out, "services", client->n_services);
@@ -149,10 +149,11 @@ static void put_whole(msgpack_packer *out, const struct session *session,
                       const struct client *client)
 {
     const struct conn *conn = &client->conn;
-    msgpack_pack_map(out, BRIEF_PAIRS + 12);
+    msgpack_pack_map(out, BRIEF_PAIRS + 13);
     put_brief(out, client);
     put_groups(out, &conn->card->principal);
     sys_put_str(out, "label", conn->card->principal.label);
+    sys_put_str(out, "executable", conn->card->principal.executable);
     sys_put_uint(out, "connected-ms",
                  (loop_now_ns(session->loop) - conn->since_ns) / UINT64_C(1000000));
     sys_put_uint(out, "messages-in", client->n_messages);

@@ -45,7 +45,7 @@ void event_came(struct client *client)
     sys_put_str(&out, "name", card->name);
     sys_put_uint(&out, "uid", card->principal.uid);
     sys_put_uint(&out, "gid", card->principal.gid);
-    sys_put_uint(&out, "pid", (uint64_t)card->principal.pid);
+    sys_put_pid(&out, card->principal.pid);
     queue(session_of(client), EVENT_CAME, &body);
     msgpack_sbuffer_destroy(&body);
 }

@@ -34,9 +34,10 @@ static enum status read_options(struct card *card, const struct piece *options,
         const char *value;
         size_t key_len;
         size_t value_len;
-        bool is_name = cursor_str(&cursor, &key, &key_len) && key_len == 4 &&
-                       memcmp(key, "name", 4) == 0;
-        if (!is_name) {
+        bool is_str = cursor_str(&cursor, &key, &key_len);
+        if (!is_str)
+            cursor_skip(&cursor);
+        if (!is_str || key_len != 4 || memcmp(key, "name", 4) != 0) {
             cursor_skip(&cursor);
             continue;
         }
@@ -112,10 +113,11 @@ void handle_hello(struct client *client, const struct envelope *envelope)
 
 /* ---- GOODBYE ---------------------------------------------------------------- */
 
-/* What follows it is not looked at; its end of file comes next. */
+/* What follows it is not looked at, not even by the short way of a message that is the
+ * same again. Its end of file comes next, and is not waited for for ever. */
 void handle_goodbye(struct client *client, const struct envelope *envelope)
 {
     (void)envelope;
-    client->conn.said_goodbye = true;
-    client->last_epoch = 0; /* no more short ways */
+    client->last_epoch = 0;
+    conn_goodbye(&client->conn);
 }

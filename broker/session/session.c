@@ -151,7 +151,7 @@ void session_adopt(struct session *session, int fd, const char *listener)
     struct principal principal = PRINCIPAL_INIT;
     const char *sentence = NULL;
     session->counters->accepted++;
-    bool known = principal_from_socket(&principal, fd, PRINCIPAL_ALL) == 0;
+    bool known = principal_from_socket(&principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE) == 0;
     int status = admission_check(known ? &principal : NULL, session->own_uid, &sentence);
     if (session->draining)
         refuse(session, fd, STATUS_SHUTTING_DOWN, NULL);

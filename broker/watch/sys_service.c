@@ -51,6 +51,15 @@ void sys_put_str(msgpack_packer *out, const char *key, const char *value)
         msgpack_pack_nil(out);
 }
 
+void sys_put_pid(msgpack_packer *out, pid_t pid)
+{
+    sys_put_key(out, "pid");
+    if (pid > 0)
+        msgpack_pack_int(out, pid);
+    else
+        msgpack_pack_nil(out);
+}
+
 void sys_put_bool(msgpack_packer *out, const char *key, bool value)
 {
     sys_put_key(out, key);

@@ -8,6 +8,7 @@
 
 #include <msgpack.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "proto/status.h"
 
@@ -36,5 +37,7 @@ const msgpack_object *sys_field(const msgpack_object *body, const char *key);
 /* One pair of a map. A NULL string is nil. */
 void sys_put_uint(msgpack_packer *out, const char *key, uint64_t value);
 void sys_put_str(msgpack_packer *out, const char *key, const char *value);
+/* "pid": nil if it is not known (0). */
+void sys_put_pid(msgpack_packer *out, pid_t pid);
 void sys_put_bool(msgpack_packer *out, const char *key, bool value);
 void sys_put_key(msgpack_packer *out, const char *key);

@@ -1,6 +1,7 @@
 /* brokerctl clients, and client ID. */
 #include "client/brokerctl/verbs.h"
 
+#include "client/brokerctl/facts.h"
 #include "client/brokerctl/json.h"
 #include "client/brokerctl/sys.h"
 #include "client/brokerctl/table.h"
@@ -158,53 +159,6 @@ static void show_lists(struct mp map)
     show_list(map, "service-list", &services, add_service);
 }
 
-static void add_fact(struct table *table, const struct mp_item *key, struct mp value,
-                     const struct mp_item *item)
-{
-    _cleanup_text_ struct text shown = TEXT_INIT;
-
-    if (item->type == MP_STR)
-        text_add(&shown, item->data, item->len);
-    else if (item->type == MP_NIL)
-        text_char(&shown, '-');
-    else
-        json_from_msgpack(&shown, value.p, (size_t)(value.end - value.p));
-    table_cell(table, key->data, key->len);
-    table_cell(table, shown.data, shown.len);
-}
-
-static bool is_list(const struct mp_item *key)
-{
-    static const char suffix[] = "-list";
-    size_t len = sizeof suffix - 1;
-
-    return key->len > len && !memcmp(key->data + key->len - len, suffix, len);
-}
-
-/* All that the broker says of it but its lists, which follow as tables. */
-static void show_facts(struct mp map)
-{
-    static const struct table_column columns[] = { { NULL, false, false }, { NULL, false, true } };
-    _cleanup_table_ struct table table;
-    struct mp_item head, key, item;
-
-    table_init(&table, columns, 2);
-    mp_next(&map, &head);
-    for (size_t i = 0; i < head.len; i++) {
-        struct mp value, peek;
-
-        if (!mp_next(&map, &key) || key.type != MP_STR)
-            break;
-        value = peek = map;
-        if (!mp_skip(&map) || !mp_next(&peek, &item))
-            break;
-        value.end = map.p;
-        if (!is_list(&key))
-            add_fact(&table, &key, value, &item);
-    }
-    table_print(&table);
-}
-
 static void pack_id(struct text *request, uint64_t id)
 {
     msgpack_packer pk;
@@ -242,7 +196,7 @@ int verb_client(struct ctl *ctl, int argc, char **argv)
     if (code == 0)
         code = sys_ask(&session, "$SYS.client", &request, absent, &answer);
     if (code == 0 && !sys_print_exact(ctl, &answer)) {
-        show_facts(answer.map);
+        facts_print(answer.map, false);
         show_lists(answer.map);
     }
     return session_close(&session, code);

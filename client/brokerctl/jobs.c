@@ -23,12 +23,8 @@ void jobs_init(struct jobs *jobs, size_t n_slots)
 
 void jobs_deinit(struct jobs *jobs)
 {
-    for (size_t i = 0; i < jobs->n_slots; i++) {
+    for (size_t i = 0; i < jobs->n_slots; i++)
         child_deinit(&jobs->slots[i].child);
-        broker_request_free(jobs->slots[i].request);
-    }
-    for (size_t i = 0; i < jobs->n_waiting; i++)
-        broker_request_free(jobs->waiting[i]);
     free(jobs->slots);
     free(jobs->waiting);
     *jobs = (struct jobs){ 0 };
@@ -131,12 +127,10 @@ static void answer_output(struct jobs *jobs, struct job *job)
 
 static void finish(struct jobs *jobs, struct job *job)
 {
-    if (job->cancelled)
-        broker_request_free(job->request);
-    else if (job->child.too_large)
+    if (job->request && job->child.too_large)
         answer_failure(jobs, job->request, EXIT_DATA,
                        "the command printed more than a payload may hold");
-    else
+    else if (job->request)
         answer_output(jobs, job);
     child_deinit(&job->child);
     *job = (struct job){ .child = CHILD_INIT };
@@ -149,23 +143,24 @@ static void on_cancel(broker_request *request, int status, void *userdata)
 {
     struct jobs *jobs = userdata;
 
+    size_t i = 0;
+
     (void)status;
-    for (size_t i = 0; i < jobs->n_slots; i++) {
-        if (jobs->slots[i].request != request)
+    broker_request_free(request);
+    for (struct job *job = jobs->slots; job < jobs->slots + jobs->n_slots; job++) {
+        if (job->request != request)
             continue;
-        jobs->slots[i].cancelled = true;
-        child_end(&jobs->slots[i].child, session_now_ms());
+        job->request = NULL;
+        child_end(&job->child, session_now_ms());
         return;
     }
-    for (size_t i = 0; i < jobs->n_waiting; i++) {
-        if (jobs->waiting[i] != request)
-            continue;
-        jobs->n_waiting--;
-        memmove(&jobs->waiting[i], &jobs->waiting[i + 1],
-                (jobs->n_waiting - i) * sizeof *jobs->waiting);
-        broker_request_free(request);
+    while (i < jobs->n_waiting && jobs->waiting[i] != request)
+        i++;
+    if (i == jobs->n_waiting)
         return;
-    }
+    jobs->n_waiting--;
+    memmove(&jobs->waiting[i], &jobs->waiting[i + 1],
+            (jobs->n_waiting - i) * sizeof *jobs->waiting);
 }
 
 static void tell_start_failure(struct jobs *jobs, broker_request *request, int error)
@@ -194,6 +189,7 @@ static void start(struct jobs *jobs, struct job *job, broker_request *request)
         tell_start_failure(jobs, request, error);
         return;
     }
+    job->busy = true;
     job->request = request;
     jobs->n_running++;
 }
@@ -201,7 +197,7 @@ static void start(struct jobs *jobs, struct job *job, broker_request *request)
 static struct job *free_slot(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->n_slots; i++)
-        if (!jobs->slots[i].request)
+        if (!jobs->slots[i].busy)
             return &jobs->slots[i];
     return NULL;
 }
@@ -250,7 +246,7 @@ void jobs_handle(struct jobs *jobs, const struct pollfd *fds, uint64_t now_ms)
     for (size_t i = 0; i < jobs->n_slots; i++) {
         struct job *job = &jobs->slots[i];
 
-        if (!job->request)
+        if (!job->busy)
             continue;
         child_handle(&job->child, fds + i * CHILD_FDS, now_ms);
         if (job->child.done)
@@ -259,12 +255,11 @@ void jobs_handle(struct jobs *jobs, const struct pollfd *fds, uint64_t now_ms)
     start_waiting(jobs);
 }
 
-void jobs_cancel(struct jobs *jobs, uint64_t now_ms)
+void jobs_leave(struct jobs *jobs, uint64_t now_ms)
 {
-    while (jobs->n_waiting)
-        broker_request_free(jobs->waiting[--jobs->n_waiting]);
+    jobs->n_waiting = 0;
     for (size_t i = 0; i < jobs->n_slots; i++) {
-        jobs->slots[i].cancelled = jobs->slots[i].request != NULL;
+        jobs->slots[i].request = NULL;
         child_end(&jobs->slots[i].child, now_ms);
     }
 }

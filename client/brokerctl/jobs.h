@@ -4,7 +4,7 @@
  * deadline the broker keeps for them goes on running. A request that nobody
  * waits for any more is dropped, its command killed. Owned by the verb, which
  * polls jobs_fds beside the broker; all requests belong to the jobs from
- * jobs_add on.
+ * jobs_add until jobs_leave.
  */
 #pragma once
 
@@ -14,9 +14,9 @@
 #include <brokerclient.h>
 
 struct job {
-    broker_request *request; /* NULL: the slot is free */
+    bool busy;
+    broker_request *request; /* NULL: nobody waits for the answer any more */
     struct child child;
-    bool cancelled;
 };
 
 struct jobs {
@@ -40,5 +40,6 @@ bool jobs_idle(const struct jobs *jobs);
 /* n_slots * CHILD_FDS entries. Returns how long to wait at most, ms, -1: for ever. */
 int jobs_fds(const struct jobs *jobs, struct pollfd *fds, uint64_t now_ms);
 void jobs_handle(struct jobs *jobs, const struct pollfd *fds, uint64_t now_ms);
-/* Drops what waits, and asks what runs to end. */
-void jobs_cancel(struct jobs *jobs, uint64_t now_ms);
+/* Asks what runs to end, and forgets the requests: closing the connection tells
+ * the requesters that their server has left. */
+void jobs_leave(struct jobs *jobs, uint64_t now_ms);

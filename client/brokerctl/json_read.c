@@ -248,7 +248,9 @@ bool json_to_msgpack(struct text *out, const char *json, size_t len, struct text
         value = load_wide(json, len, &error);
     if (!value) {
         text_clear(ret_why);
-        text_printf(ret_why, "line %d, column %d: %s", error.line, error.column, error.text);
+        if (error.line > 1)
+            text_printf(ret_why, "line %d, ", error.line);
+        text_printf(ret_why, "column %d: %s", error.column, error.text);
         return false;
     }
     msgpack_packer_init(&pk, out, json_pack_write);

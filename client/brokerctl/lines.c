@@ -56,7 +56,7 @@ static int tell_unknown(const struct stream *stream, int status)
         return tell_refusal(stream);
     first = session->unknown_first ? session->unknown_first : stream->confirmed + 1;
     if (first > stream->published)
-        return session_failure(session, status, "all is routed up to line %" PRIu64 ", but",
+        return session_failure(session, status, "after line %" PRIu64 ", which is routed",
                                stream->published);
     return session_failure(session, status, "lines %" PRIu64 " to %" PRIu64 " may not have arrived",
                            first, stream->published);
@@ -100,7 +100,8 @@ static int publish_line(struct stream *stream, const char *line, size_t len)
 
     stream->line++;
     if (!payload_set(&stream->payload, job->form, line, len, &stream->why))
-        return print_failure(EXIT_DATA, "line %" PRIu64 ": %s", stream->line,
+        return print_failure(EXIT_DATA, "line %" PRIu64 " is not %s: %s", stream->line,
+                             job->form == PAYLOAD_JSON ? "JSON that can be sent" : "text",
                              text_string(&stream->why));
     if (stream->payload.bytes.len > broker_max_payload(b))
         return tell_too_large(stream, stream->line);

@@ -70,6 +70,12 @@ int options_misuse(const char *format, ...)
     return EXIT_USAGE;
 }
 
+void option_list_deinit(struct option_list *list)
+{
+    free(list->v);
+    *list = (struct option_list){ NULL, 0 };
+}
+
 static void list_add(struct option_list *list, const char *value)
 {
     list->v = xrealloc(list->v, (list->n + 1) * sizeof *list->v);

@@ -36,6 +36,10 @@ struct option_list {
     size_t n;
 };
 
+#define _cleanup_list_ __attribute__((cleanup(option_list_deinit)))
+
+void option_list_deinit(struct option_list *list);
+
 struct option_spec {
     const char *name; /* without dashes */
     char letter;      /* or 0 */

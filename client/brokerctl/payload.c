@@ -78,14 +78,15 @@ static int read_file(const char *file, struct text *ret)
     int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     int error = fd < 0 ? -errno : read_all(fd, ret);
 
+    if (is_stdin)
+        file = "standard input";
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (error == -EFBIG)
         return print_failure(EXIT_DATA, "%s is larger than a payload may be, %zu bytes", file,
                              max_payload);
     if (error)
-        return print_failure(1, "cannot read %s: %s", is_stdin ? "standard input" : file,
-                             strerror(-error));
+        return print_failure(1, "cannot read %s: %s", file, strerror(-error));
     return 0;
 }
 
@@ -108,8 +109,8 @@ int payload_load(struct payload *payload, enum payload_form form, const char *op
     }
     if (payload_set(payload, form, bytes.data, bytes.len, &why))
         return 0;
-    return print_failure(EXIT_DATA, "%s: %s%s", file ? file : "the payload",
-                         form == PAYLOAD_JSON ? "not JSON that can be sent: " : "",
+    return print_failure(EXIT_DATA, "%s is not %s: %s", file ? file : "the payload",
+                         form == PAYLOAD_JSON ? "JSON that can be sent" : "text",
                          text_string(&why));
 }
 

@@ -22,7 +22,7 @@ struct pub {
     const char *file;
     bool lines, from_json, confirm;
     int timeout_ms;
-    struct option_list headers;
+    struct option_list *headers;
 };
 
 static int parse(struct ctl *ctl, struct pub *pub, int argc, char **argv, struct operands *ret)
@@ -35,7 +35,7 @@ static int parse(struct ctl *ctl, struct pub *pub, int argc, char **argv, struct
           "the payload is JSON; send it as msgpack" },
         { "confirm", 0, OPTION_FLAG, &pub->confirm, NULL,
           "print how many subscriptions matched; none: exit 2" },
-        { "header", 'H', OPTION_LIST, &pub->headers, "K=V", "a header; may be given repeatedly" },
+        { "header", 'H', OPTION_LIST, pub->headers, "K=V", "a header; may be given repeatedly" },
         { "timeout", 't', OPTION_DURATION, &pub->timeout_ms, "TIME",
           "wait so long for the broker's answer (5s; with --lines 1m)" },
     };
@@ -134,7 +134,8 @@ int verb_pub(struct ctl *ctl, int argc, char **argv)
     _cleanup_session_ struct session session = SESSION_INIT;
     _cleanup_payload_ struct payload payload = PAYLOAD_INIT;
     _cleanup_text_ struct text headers = TEXT_INIT;
-    struct pub pub = { .timeout_ms = -1 };
+    _cleanup_list_ struct option_list list = { NULL, 0 };
+    struct pub pub = { .timeout_ms = -1, .headers = &list };
     struct operands operands;
     enum payload_form form;
     int code = parse(ctl, &pub, argc, argv, &operands);
@@ -145,7 +146,7 @@ int verb_pub(struct ctl *ctl, int argc, char **argv)
         return code;
     code = session_check_subject(pub.subject);
     if (code == 0)
-        code = payload_headers(&headers, &pub.headers);
+        code = payload_headers(&headers, &list);
     if (code == 0 && !pub.lines)
         code = payload_load(&payload, form, operands.n > 1 ? operands.v[1] : NULL, pub.file);
     if (code)

@@ -31,7 +31,7 @@ struct req {
     const char *subject, *file;
     bool all, from_json;
     int timeout_ms;
-    struct option_list headers;
+    struct option_list *headers;
     bool done;
     int code;
     struct text line;
@@ -47,7 +47,7 @@ static int parse(struct ctl *ctl, struct req *req, int argc, char **argv, struct
           "the request is the whole of FILE; - is standard input" },
         { "from-json", 0, OPTION_FLAG, &req->from_json, NULL,
           "the payload is JSON; send it as msgpack" },
-        { "header", 'H', OPTION_LIST, &req->headers, "K=V", "a header; may be given repeatedly" },
+        { "header", 'H', OPTION_LIST, req->headers, "K=V", "a header; may be given repeatedly" },
     };
     int code = options_parse(ctl, &usage, specs, sizeof specs / sizeof *specs, argc, argv, ret);
 
@@ -76,11 +76,13 @@ static void add_json(struct req *req, const broker_message *part)
 
 static void tell_error_reply(struct req *req, const broker_message *part)
 {
-    size_t len;
+    size_t len, raw_len;
     const void *data = broker_message_payload(part, &len);
+    const char *raw;
 
     text_clear(&req->line);
-    if (len) {
+    payload_raw(data, len, broker_message_flags(part), &raw, &raw_len);
+    if (raw_len) { /* an empty string says nothing */
         text_puts(&req->line, ": ");
         payload_show(&req->line, data, len, broker_message_flags(part));
     }
@@ -164,7 +166,7 @@ static void on_done(broker_call *call, const struct broker_result *result, void 
         req->code = survey_code(result);
         return;
     }
-    req->code = broker_status_exit_code(result->status);
+    req->code = session_exit_code(result->status);
     if (result->status && result->status != -BROKER_E_FAILED) /* that was told with the reply */
         tell_result(req, result);
 }
@@ -207,7 +209,8 @@ int verb_req(struct ctl *ctl, int argc, char **argv)
     _cleanup_session_ struct session session = SESSION_INIT;
     _cleanup_payload_ struct payload payload = PAYLOAD_INIT;
     _cleanup_text_ struct text headers = TEXT_INIT;
-    struct req req = { .ctl = ctl, .session = &session, .timeout_ms = 5000 };
+    _cleanup_list_ struct option_list list = { NULL, 0 };
+    struct req req = { .ctl = ctl, .session = &session, .timeout_ms = 5000, .headers = &list };
     struct operands operands;
     enum payload_form form;
     int code = parse(ctl, &req, argc, argv, &operands);
@@ -218,7 +221,7 @@ int verb_req(struct ctl *ctl, int argc, char **argv)
         return code;
     code = session_check_subject(req.subject);
     if (code == 0)
-        code = payload_headers(&headers, &req.headers);
+        code = payload_headers(&headers, &list);
     if (code == 0)
         code = payload_load(&payload, form, operands.n > 1 ? operands.v[1] : NULL, req.file);
     if (code == 0)

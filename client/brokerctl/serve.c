@@ -84,9 +84,12 @@ static void on_answered(const broker_message *request, uint32_t error, void *use
     size_t len;
     const char *subject = broker_message_subject(request, &len);
 
-    if (serve->verbose)
-        print_note("%.*s from %" PRIu64 ": %s %" PRIu32, (int)len, subject,
-                   broker_message_sender(request), error ? "error" : "answered", error);
+    if (serve->verbose && error)
+        print_note("%.*s from %" PRIu64 ": error %" PRIu32, (int)len, subject,
+                   broker_message_sender(request), error);
+    else if (serve->verbose)
+        print_note("%.*s from %" PRIu64 ": answered", (int)len, subject,
+                   broker_message_sender(request));
     if (!serve->ctl->json)
         return;
     text_puts(&line, "{\"subject\":");
@@ -141,11 +144,15 @@ static void on_notice(broker_service *service, const struct broker_notice *notic
 
 /* ---- the loop ---------------------------------------------------------------------- */
 
+static size_t n_fds(const struct serve *serve)
+{
+    return SESSION_FDS + serve->jobs.n_slots * CHILD_FDS;
+}
+
 static int turn(struct serve *serve, struct pollfd *fds)
 {
-    size_t n = SESSION_FDS + serve->jobs.n_slots * CHILD_FDS;
     int timeout_ms = jobs_fds(&serve->jobs, fds + SESSION_FDS, session_now_ms());
-    int status = session_wait(serve->session, fds, n, timeout_ms);
+    int status = session_wait(serve->session, fds, n_fds(serve), timeout_ms);
 
     jobs_handle(&serve->jobs, fds + SESSION_FDS, session_now_ms());
     print_flush();
@@ -153,31 +160,23 @@ static int turn(struct serve *serve, struct pollfd *fds)
 }
 
 /* Nothing that was asked for runs on without us. */
-static void end_commands(struct serve *serve, struct pollfd *fds)
+static void await_commands(struct serve *serve, struct pollfd *fds)
 {
-    jobs_cancel(&serve->jobs, session_now_ms());
     while (!jobs_idle(&serve->jobs)) {
-        struct pollfd *children = fds + SESSION_FDS;
-        int timeout_ms = jobs_fds(&serve->jobs, children, session_now_ms());
+        int timeout_ms = jobs_fds(&serve->jobs, fds, session_now_ms());
 
-        if (poll(children, serve->jobs.n_slots * CHILD_FDS, timeout_ms) < 0)
-            continue;
-        jobs_handle(&serve->jobs, children, session_now_ms());
+        if (poll(fds, serve->jobs.n_slots * CHILD_FDS, timeout_ms) >= 0)
+            jobs_handle(&serve->jobs, fds, session_now_ms());
     }
 }
 
-static int run_until_over(struct serve *serve)
+static int run_until_over(struct serve *serve, struct pollfd *fds)
 {
-    size_t n = SESSION_FDS + serve->jobs.n_slots * CHILD_FDS;
-    struct pollfd *fds = xrealloc(NULL, n * sizeof *fds);
     int code = 0;
 
-    memset(fds, 0, n * sizeof *fds);
     while (code == 0 && !serve->failed && !session_over() &&
            (serve->service || !jobs_idle(&serve->jobs)))
         code = turn(serve, fds);
-    end_commands(serve, fds);
-    free(fds);
     return code ? code : serve->failed;
 }
 
@@ -196,21 +195,35 @@ static int start(struct serve *serve)
     return 0;
 }
 
+/* Requesters are told that we left before the last command has ended. */
+static int leave(struct serve *serve, struct pollfd *fds, int code)
+{
+    jobs_leave(&serve->jobs, session_now_ms());
+    serve->service = broker_service_free(serve->service);
+    code = session_close(serve->session, code);
+    await_commands(serve, fds);
+    return code;
+}
+
 static int run(struct serve *serve)
 {
+    struct pollfd *fds;
     int code = session_open(serve->session, serve->ctl, "serve", true);
 
+    if (code)
+        return session_close(serve->session, code);
     signals_init(); /* not before: until it is connected, Ctrl-C just ends it */
-    if (code == 0) {
-        serve->jobs.b = serve->session->b;
-        jobs_init(&serve->jobs, serve->echo ? 0 : (size_t)serve->n_jobs);
-        code = start(serve);
-    }
+    serve->jobs.b = serve->session->b;
+    jobs_init(&serve->jobs, serve->echo ? 0 : (size_t)serve->n_jobs);
+    fds = xrealloc(NULL, n_fds(serve) * sizeof *fds);
+    memset(fds, 0, n_fds(serve) * sizeof *fds);
+    code = start(serve);
     if (code == 0)
-        code = run_until_over(serve);
-    serve->service = broker_service_free(serve->service);
+        code = run_until_over(serve, fds);
+    code = leave(serve, fds, code);
+    free(fds);
     jobs_deinit(&serve->jobs);
-    return session_close(serve->session, code);
+    return code;
 }
 
 int verb_serve(struct ctl *ctl, int argc, char **argv)

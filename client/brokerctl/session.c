@@ -36,6 +36,8 @@ static void on_unknown(struct session *session, const struct broker_event *event
 
 static void on_disconnected(struct session *session, const struct broker_event *event)
 {
+    text_clear(&session->loss);
+    text_puts(&session->loss, event->text);
     if (session->lost || !session->reconnects)
         return;
     session->lost = true;
@@ -64,6 +66,8 @@ static void on_event(broker *b, const struct broker_event *event, void *userdata
         break;
     case BROKER_EVENT_CLOSED:
         session->closed = event->status ? event->status : -BROKER_E_CLOSED;
+        if (!session->loss.len)
+            text_puts(&session->loss, event->text);
         break;
     }
 }
@@ -111,6 +115,7 @@ void session_deinit(struct session *session)
 {
     session->b = broker_free(session->b);
     text_deinit(&session->refusal);
+    text_deinit(&session->loss);
 }
 
 /* ---- waiting -------------------------------------------------------------- */
@@ -177,9 +182,31 @@ int session_close(struct session *session, int exit_code)
 
 /* ---- saying what went wrong ------------------------------------------------ */
 
-int session_failure(const struct session *session, int status, const char *format, ...)
+/* Of a connection that ended the library's last sentence is that it has ended;
+ * the event said why. */
+static const char *detail_of(struct session *session, int status)
 {
     const char *detail = session->b ? broker_error_text(session->b) : "";
+
+    if (session->b && !broker_is_connected(session->b) && session->loss.len)
+        return text_string(&session->loss);
+    return *detail ? detail : broker_status_text(status);
+}
+
+int session_exit_code(int status)
+{
+    switch (-status) {
+    case BROKER_E_CLOSED:
+    case BROKER_E_NOT_SENT:
+    case BROKER_E_UNKNOWN_FATE:
+        return EXIT_UNREACHABLE;
+    default:
+        return broker_status_exit_code(status);
+    }
+}
+
+int session_failure(struct session *session, int status, const char *format, ...)
+{
     char *what = NULL;
     va_list args;
 
@@ -187,9 +214,9 @@ int session_failure(const struct session *session, int status, const char *forma
     if (vasprintf(&what, format, args) < 0)
         what = NULL;
     va_end(args);
-    print_note("%s: %s", what ? what : "failed", *detail ? detail : broker_status_text(status));
+    print_note("%s: %s", what ? what : "failed", detail_of(session, status));
     free(what);
-    return broker_status_exit_code(status);
+    return session_exit_code(status);
 }
 
 int session_check_subject(const char *subject)

@@ -19,13 +19,14 @@ struct session {
     bool reconnects;
     bool lost;        /* the connection is gone, and was announced as such */
     int closed;       /* for good: why, a negative status; else 0 */
+    struct text loss; /* why the connection ended, in words */
     int refused;      /* the first refusal of a message: a negative status; else 0 */
     uint64_t refused_first, refused_last;
     struct text refusal;                   /* it in words */
     uint64_t unknown_first, unknown_last;  /* messages whose fate nobody knows; 0: none */
 };
 
-#define SESSION_INIT { .refusal = TEXT_INIT }
+#define SESSION_INIT { .loss = TEXT_INIT, .refusal = TEXT_INIT }
 #define _cleanup_session_ __attribute__((cleanup(session_deinit)))
 
 /* Connects, as "brokerctl VERB". 0, or an exit code after saying what went wrong. */
@@ -44,9 +45,12 @@ bool session_over(void);
 /* Leaves in good order; returns exit_code, or 1 when the output failed. */
 int session_close(struct session *session, int exit_code);
 
+/* The exit code of a status: as the library has it, and "broker not reachable"
+ * for all that a lost connection leaves behind. */
+int session_exit_code(int status);
 /* Says what failed, with the library's words, and returns the exit code of the
  * status. `what` is what was tried: "subscribe to 'a.>'". */
-int session_failure(const struct session *session, int status, const char *format, ...)
+int session_failure(struct session *session, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* A grammar error of a subject or pattern, said before anything is sent: 0 or EXIT_DATA. */

@@ -35,8 +35,10 @@ int signals_init(void)
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction old;
 
-        /* What nohup or a shell's `&` set to be ignored stays ignored. */
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+        /* nohup means it; a script's `&`, which ignores SIGINT, does not mean
+         * that `kill -INT` should be in vain. */
+        if (signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
+            old.sa_handler == SIG_IGN)
             continue;
         sigaction(signals[i], &action, NULL);
     }

@@ -134,7 +134,10 @@ static void add_text(struct sub *sub, const broker_message *m)
     if (sub->credentials)
         add_credentials_text(&sub->line, m);
     text_char(&sub->line, ' ');
+    len = sub->line.len;
     payload_show_message(&sub->line, sub->ctl, m);
+    if (sub->line.len == len)
+        sub->line.len--; /* an empty message needs no space before it */
 }
 
 static bool has_enough(const struct sub *sub)

@@ -14,7 +14,7 @@ void answer_deinit(struct answer *answer)
 }
 
 /* A $SYS service that refuses does so with a status of the broker. */
-static int tell_error(const struct session *session, const char *subject, int status,
+static int tell_error(struct session *session, const char *subject, int status,
                       uint32_t error, const char *absent)
 {
     int code;

@@ -127,7 +127,9 @@ int broker_options_set_scope(broker_options *options, char scope);
  * of UTF-8 without control characters. It is no identity. */
 int broker_options_set_name(broker_options *options, const char *name);
 /* 0: a lost connection closes the handle for good. 1 (default): it comes back,
- * at once, then after 50 ms doubling to 5 s, ±50 %. */
+ * at once, then after 50 ms doubling to 5 s, ±50 %: in broker_process and its
+ * like, and in blocking calls and publishes, which make the attempt that is due
+ * before they answer -BROKER_E_NOT_CONNECTED. */
 int broker_options_set_reconnect(broker_options *options, int on);
 /* Milliseconds until connecting and the handshake are given up; default 5 s. */
 int broker_options_set_handshake_timeout(broker_options *options, int timeout_ms);
@@ -147,8 +149,9 @@ int broker_open(broker **ret, const broker_options *options);
  * -BROKER_E_BAD_VERSION, -BROKER_E_TIMEOUT, … broker_error_text says more.
  * A program with a loop may leave it out: broker_process connects by itself. */
 int broker_connect(broker *b, int timeout_ms);
-/* Frees at once: what was not sent is lost, the connection is cut. Takes and
- * returns NULL. */
+/* Frees at once: what was not sent is lost, the connection is cut. Frees all
+ * that belongs to the handle as well, subscriptions, services, calls and
+ * requests: release none of them afterwards. Takes and returns NULL. */
 broker *broker_free(broker *b);
 /* Leaves in good order: stops taking new messages, sends what waits, hears
  * what the broker still has to say, says GOODBYE. The handle is closed
@@ -199,10 +202,11 @@ short broker_events(const broker *b);
 uint64_t broker_deadline_ns(const broker *b);
 /* Reads what is there, runs callbacks, writes, reconnects; never blocks.
  * Returns the number of callbacks run, or -BROKER_E_CLOSED when the handle is
- * closed for good, -BROKER_E_FORKED. */
+ * closed for good and all was told, -BROKER_E_FORKED, -BROKER_E_INVALID inside
+ * a callback. When a callback freed the handle, the number all the same. */
 int broker_process(broker *b);
 /* Waits at most timeout_ms for something to happen, then processes it once.
- * As broker_process; 0 when nothing came. */
+ * As broker_process; 0 when nothing came, or a signal did. */
 int broker_wait(broker *b, int timeout_ms);
 /* broker_wait until broker_stop is called in a callback or the handle closes. 0
  * or -BROKER_E_CLOSED. */
@@ -211,6 +215,7 @@ void broker_stop(broker *b);
 
 /* ---- Messages -------------------------------------------------------------
  * Views of what arrived; they live until the callback returns. */
+/* The subject, ended with a NUL. Here and below ret_len may be NULL. */
 const char *broker_message_subject(const broker_message *m, size_t *ret_len);
 const void *broker_message_payload(const broker_message *m, size_t *ret_len);
 /* The headers, a msgpack map; NULL if there are none. */
@@ -236,7 +241,9 @@ int broker_message_credentials(const broker_message *m, struct broker_credential
 
 /* Publishes. Goes out at once unless corked; while the kernel takes no more it
  * waits (for BROKER_DEFAULT, or as broker_set_publish_timeout says), reading
- * meanwhile. headers may be NULL, else one msgpack map. Returns the message's number on this
+ * meanwhile. Inside a callback it gathers as if corked, and leaves when the
+ * callbacks of what was read have run, or some milliseconds have passed. headers
+ * may be NULL, else one msgpack map. Returns the message's number on this
  * handle, from 1; or a negative status: -BROKER_E_BAD_SUBJECT,
  * -BROKER_E_TOO_LARGE, -BROKER_E_TIMEOUT (nothing of it was sent),
  * -BROKER_E_NOT_CONNECTED, -BROKER_E_INBOX_FULL. */
@@ -304,13 +311,15 @@ struct broker_notice {
     enum broker_notice_kind kind;
     int status;       /* negative, or 0 */
     uint64_t count;   /* of a gap: exact; UINT64_MAX: unknown, the connection was lost */
-    const char *text; /* of a gap the reason ("dropped-old"), else a sentence */
+    const char *text; /* of a gap the reason ("dropped-old", "connection-lost"), else
+                       * a sentence */
     const char *what; /* the rule or limit, or NULL */
 };
 typedef void (*broker_notice_fn)(broker_subscription *sub, const struct broker_notice *notice,
                                  void *userdata);
 
-/* Subscribes; options may be NULL. Sends at once and does not wait: the answer
+/* Subscribes; ret and options may be NULL. Before the connection is there it is
+ * only noted. Sends at once and does not wait: the answer
  * comes as a notice (or use broker_flush: when it returns 0, the subscription is in force
  * or its refusal is known to broker_subscription_status). 0;
  * -BROKER_E_BAD_PATTERN, -BROKER_E_NO_MEMORY, ... */
@@ -366,8 +375,9 @@ int broker_request_headers_async(broker *b, broker_call **ret, const char *subje
 /* Gives up: the server is told, no callback runs any more, the call is freed. */
 void broker_call_cancel(broker_call *call);
 
-/* Asks one server and waits. *ret_payload is malloc'd, the caller frees it; a
- * reply in parts is joined. Returns 0; -BROKER_E_NO_SERVER,
+/* Asks one server and waits, a second longer than the deadline for the broker's
+ * word that it passed. *ret_payload is malloc'd, the caller frees it; a reply in
+ * parts is joined. Returns 0; -BROKER_E_NO_SERVER,
  * -BROKER_E_SERVER_GONE, -BROKER_E_BUSY, -BROKER_E_TIMEOUT, -BROKER_E_FAILED (an error
  * reply: then the payload is set too) … ret_flags and ret_error (the error
  * reply's number) may be NULL. */

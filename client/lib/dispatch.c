@@ -89,7 +89,7 @@ static void (*const controls[])(broker *b, const struct envelope *e) = {
     [OP_CANCEL] = cancel,
 };
 
-static void hand_to(broker *b, uint32_t sid)
+static inline void hand_to(broker *b, uint32_t sid)
 {
     struct reg *reg = regs_find(&b->regs, sid);
 
@@ -101,10 +101,14 @@ static void hand_to(broker *b, uint32_t sid)
     reg->fn.message((broker_subscription *)reg, &b->received.message, reg->userdata);
 }
 
-static void hand_out(broker *b)
+static inline void hand_out(broker *b)
 {
     struct received *received = &b->received;
 
+    if (likely(received->n_sids == 1)) {
+        hand_to(b, received->sids[0]);
+        return;
+    }
     for (uint32_t i = 0; i < received->n_sids && !b->freed; i++)
         hand_to(b, received->sids[i]);
 }
@@ -237,10 +241,12 @@ static bool dispatch_slowly(broker *b, const uint8_t *frame, size_t size, bool f
 /* false: nothing more can be dispatched. */
 static inline bool dispatch_one(broker *b)
 {
-    struct block *block = inbox_first(&b->in);
+    struct block *block = b->in.first;
     const uint8_t *frame;
     size_t size;
 
+    if (unlikely(!block || b->in.head == block->end))
+        block = inbox_first(&b->in);
     if (unlikely(block != b->in.pinned))
         inbox_pin(&b->in);
     if (unlikely(!block))

@@ -97,8 +97,9 @@ void inbox_unpin(struct inbox *inbox)
 /* A new last block, which takes the `part` bytes of an unfinished frame along. */
 static struct block *add_block(struct inbox *inbox, size_t part, size_t cap)
 {
-    struct block *last = inbox->last, *block = block_new(inbox, cap);
+    struct block *last = inbox->last, *block;
 
+    block = block_new(inbox, cap > part + LEAST_READ ? cap : part + LEAST_READ);
     if (!block)
         return NULL;
     if (last) {

@@ -39,8 +39,12 @@ int input_read(broker *b)
 
 int input_take(broker *b)
 {
-    int r = input_read(b);
+    int r;
 
+    /* Inside a callback whole frames may lie behind its own. */
+    if (!scan_all(b))
+        return -BROKER_E_NOT_CONNECTED;
+    r = input_read(b);
     return r > 0 && !scan_all(b) ? -BROKER_E_NOT_CONNECTED : r;
 }
 
@@ -48,7 +52,7 @@ void input_read_to_end(broker *b)
 {
     /* Bounded: the broker has ended, so what comes is what the kernel holds. A
      * peer that talks on without listening is cut off at twice the limit. */
-    while (inbox_held(&b->in) < 2 * b->in.limit && scan_all(b) && input_take(b) > 0)
+    while (inbox_held(&b->in) < 2 * b->in.limit && input_take(b) > 0)
         ;
 }
 

@@ -101,6 +101,22 @@ int regs_add(broker *b, struct reg *reg)
     return 0;
 }
 
+static void link_over(struct regs *regs, struct reg *reg)
+{
+    reg->next = regs->over;
+    reg->link = &regs->over;
+    if (reg->next)
+        reg->next->link = &reg->next;
+    regs->over = reg;
+}
+
+static void unlink_over(struct reg *reg)
+{
+    *reg->link = reg->next;
+    if (reg->next)
+        reg->next->link = reg->link;
+}
+
 static void unlist(struct reg *reg)
 {
     struct regs *regs = &reg->b->regs;
@@ -111,6 +127,8 @@ static void unlist(struct reg *reg)
     reg->listed = false;
     if (reg->freed)
         handle_bury(reg->b, reg);
+    else
+        link_over(regs, reg);
 }
 
 void regs_release(struct reg *reg)
@@ -118,12 +136,21 @@ void regs_release(struct reg *reg)
     broker *b = reg->b;
 
     reg->freed = true;
-    if (!reg->listed)
+    if (!reg->listed) {
+        unlink_over(reg);
         handle_bury(b, reg);
-    else if (reg->sent_epoch < b->dispatch_epoch) /* nothing in the inbox can mean it */
+    } else if (reg->sent_epoch < b->dispatch_epoch) { /* nothing in the inbox can mean it */
         unlist(reg);
-    else if (reg->sent_epoch == b->epoch && b->state == STATE_OPEN && reg->state != REG_OVER)
+    } else if (reg->sent_epoch == b->epoch && b->state == STATE_OPEN &&
+               reg->state != REG_OVER) {
         reg_send_end(b, reg);
+    }
+}
+
+/* All its messages came; the connection was lost before the broker said so. */
+static bool took_all(const struct reg *reg)
+{
+    return reg->after > 0 && reg->n_taken >= reg->after && reg->state != REG_OVER;
 }
 
 void regs_send_all(broker *b)
@@ -131,7 +158,7 @@ void regs_send_all(broker *b)
     for (uint32_t sid = 1; sid < b->regs.n; sid++) {
         struct reg *reg = b->regs.at[sid];
 
-        if (reg && !reg->freed && reg->state != REG_OVER)
+        if (reg && !reg->freed && reg->state != REG_OVER && !took_all(reg))
             reg_send(b, reg);
     }
 }
@@ -146,12 +173,6 @@ void regs_lost(broker *b)
         reg->state = REG_PENDING;
         reg->gap_due = !reg->is_service;
     }
-}
-
-/* All its messages came; the connection was lost before the broker said so. */
-static bool took_all(const struct reg *reg)
-{
-    return reg->after > 0 && reg->n_taken >= reg->after && reg->state != REG_OVER;
 }
 
 static void end(struct reg *reg, int status, const char *text, const char *what)
@@ -191,6 +212,12 @@ void regs_deinit(broker *b)
 {
     for (uint32_t sid = 1; sid < b->regs.n; sid++)
         free(b->regs.at[sid]);
+    while (b->regs.over) {
+        struct reg *reg = b->regs.over;
+
+        b->regs.over = reg->next;
+        free(reg);
+    }
     free(b->regs.at);
     b->regs = (struct regs){ 0 };
 }

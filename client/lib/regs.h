@@ -29,6 +29,7 @@ struct reg {
     uint32_t sid;
     bool is_service;
     bool listed;
+    struct reg *next, **link; /* not listed any more, and not freed yet */
     bool freed;
     bool unsubscribed; /* UNSUB is out, its answer ends the listing */
     bool was_active; /* an OK was dispatched */
@@ -76,7 +77,8 @@ static inline uint64_t regs_sid_of(uint64_t ref)
 struct regs {
     struct reg **at; /* [0] stays empty, sids begin with 1 */
     uint32_t n;
-    uint32_t lowest; /* no free sid is below this */
+    uint32_t lowest;  /* no free sid is below this */
+    struct reg *over; /* those that are not listed any more */
 };
 
 static inline struct reg *regs_find(const struct regs *regs, uint64_t sid)

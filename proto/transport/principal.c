@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/transport/executable.h"
 #include "proto/transport/sys.h"
 
 /* Debian 12's headers are older than the option (Linux 6.5); the number is the
@@ -123,8 +124,12 @@ int principal_from_socket(struct principal *ret, int fd, unsigned wanted)
         r = fetch_groups(&who, fd);
     if (r < 0)
         return r;
-    if (wanted & PRINCIPAL_PIDFD)
+    if (wanted & (PRINCIPAL_PIDFD | PRINCIPAL_EXECUTABLE))
         fetch_pidfd(&who, fd);
+    if (wanted & PRINCIPAL_EXECUTABLE)
+        who.executable = executable_of(who.pid, who.pidfd);
+    if (!(wanted & PRINCIPAL_PIDFD))
+        who.pidfd = sys_close(who.pidfd);
     if (wanted & PRINCIPAL_LABEL)
         fetch_label(&who, fd);
 
@@ -138,6 +143,7 @@ void principal_deinit(struct principal *who)
     sys_close(who->pidfd);
     free(who->groups);
     free(who->label);
+    free(who->executable);
     *who = (struct principal)PRINCIPAL_INIT;
 }
 

@@ -19,6 +19,7 @@ struct principal {
     gid_t *groups;      /* supplementary groups, owned; NULL if there are none */
     size_t n_groups;
     char *label;        /* security label, owned; NULL = the kernel has none */
+    char *executable;   /* path of its program, owned, advisory; NULL = not known */
 };
 
 #define PRINCIPAL_INIT { .uid = (uid_t)-1, .gid = (gid_t)-1, .pidfd = -1 }
@@ -28,7 +29,8 @@ struct principal {
 enum {
     PRINCIPAL_PIDFD = 1u << 0,
     PRINCIPAL_LABEL = 1u << 1,
-    PRINCIPAL_ALL = PRINCIPAL_PIDFD | PRINCIPAL_LABEL,
+    PRINCIPAL_EXECUTABLE = 1u << 2, /* needs a pidfd, but only for a moment */
+    PRINCIPAL_ALL = PRINCIPAL_PIDFD | PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE,
 };
 
 /* Asks the kernel about `fd`. uid, gid and groups are required: on any failure

@@ -29,15 +29,6 @@ static bool is_payload_of(const struct frame *frame, uint64_t number)
                            frame->payload[len / 2 + 4 < len ? len / 2 + 4 : len - 1] == filler);
 }
 
-static bool is_selected(const struct wire *wire, uint64_t sid)
-{
-    for (size_t i = 0; i < wire->n_sids; i++) {
-        if (wire->sids[i] == sid)
-            return true;
-    }
-    return false;
-}
-
 static void enter_message(struct ledger *ledger, const struct frame *frame)
 {
     uint64_t number = 0;
@@ -50,27 +41,22 @@ static void enter_message(struct ledger *ledger, const struct frame *frame)
                  (unsigned long long)ledger->delivered, (unsigned long long)ledger->lost);
     ledger->next++;
     ledger->delivered++;
-    ledger->was_gap = false;
 }
 
 static void enter_gap(struct ledger *ledger, uint64_t count, uint64_t reason)
 {
     if (count == 0)
         fail_msg("sid %llu: a gap of nothing", (unsigned long long)ledger->sid);
-    if (ledger->was_gap && ledger->was_reason == reason)
-        fail_msg("sid %llu: two gaps of one reason touch", (unsigned long long)ledger->sid);
     assert_in_range(reason, 1, LEDGER_MAX_REASON - 1);
     ledger->next += count;
     ledger->lost += count;
     ledger->lost_by[reason] += count;
     ledger->n_gaps++;
-    ledger->was_gap = true;
-    ledger->was_reason = reason;
 }
 
 void ledger_enter(struct ledger *ledger, const struct wire *wire, const struct wire_frame *frame)
 {
-    if (frame->op == OP_MESSAGE && is_selected(wire, ledger->sid))
+    if (frame->op == OP_MESSAGE && wire_selects(wire, ledger->sid))
         enter_message(ledger, &frame->frame);
     else if (frame->op == OP_GAP && frame->envelope.gap.sid == ledger->sid)
         enter_gap(ledger, frame->envelope.gap.count, frame->envelope.gap.reason);

@@ -19,8 +19,6 @@ struct ledger {
     uint64_t lost;
     uint64_t lost_by[LEDGER_MAX_REASON];
     uint64_t n_gaps;
-    bool was_gap;       /* the last thing that came, and why */
-    uint64_t was_reason;
 };
 
 /** Writes the payload of message @p number, of any length from 1. */

@@ -196,8 +196,9 @@ static bool has_frame(const struct wire *wire)
 /** Reads what is there without waiting longer than @p timeout_ms. As raw_recv(). */
 static ssize_t fill(struct wire *wire, int timeout_ms)
 {
-    reserve(&wire->in, READ_MAX);
-    ssize_t n = raw_recv(wire->fd, wire->in.p + wire->in.used, READ_MAX, timeout_ms);
+    size_t max = wire->read_max ? wire->read_max : READ_MAX;
+    reserve(&wire->in, max);
+    ssize_t n = raw_recv(wire->fd, wire->in.p + wire->in.used, max, timeout_ms);
     if (n > 0)
         wire->in.used += (size_t)n;
     wire->eof |= n == 0;
@@ -272,6 +273,15 @@ void wire_next_but_select(struct wire *wire, struct wire_frame *ret)
     do {
         wire_next(wire, ret);
     } while (ret->op == OP_SELECT);
+}
+
+bool wire_selects(const struct wire *wire, uint64_t sid)
+{
+    for (size_t i = 0; i < wire->n_sids; i++) {
+        if (wire->sids[i] == sid)
+            return true;
+    }
+    return false;
 }
 
 bool wire_poll(struct wire *const *wires, size_t n, int timeout_ms)

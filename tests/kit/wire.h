@@ -38,6 +38,7 @@ struct wire {
     uint64_t id; /* from WELCOME */
     bool corked;
     bool eof;
+    size_t read_max; /* bytes of one read; 0: many */
     uint64_t ref; /* the last that wire_sub, wire_unsub and wire_barrier used */
     struct wire_buffer in;
     struct wire_buffer out;
@@ -125,7 +126,9 @@ void wire_expect_confirmed(struct wire *wire, uint64_t ref, uint64_t last, uint6
 void wire_expect_ended(struct wire *wire, uint64_t sid);
 /** GOODBYE with that status, and then the end of the stream. */
 void wire_expect_goodbye(struct wire *wire, enum status status);
-/** What the last SELECT named is exactly these. */
+/** Whether the last SELECT named @p sid. */
+bool wire_selects(const struct wire *wire, uint64_t sid);
+/** What the last SELECT named is exactly these, in any order. */
 #define wire_expect_sids(wire, ...)                                                        \
     wire_check_sids(wire, (const uint64_t[]){__VA_ARGS__},                                 \
                     sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))

@@ -115,7 +115,9 @@ FAKE_UNUSED static void fake_accept(struct fake *fake)
 {
     struct pollfd p = { .fd = fake->listener, .events = POLLIN };
 
-    if (poll(&p, 1, 10000) <= 0 || (fake->fd = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+    if (poll(&p, 1, 10000) > 0)
+        fake->fd = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fake->fd < 0)
         fake_fail(fake, "nobody came");
 }
 

@@ -273,6 +273,33 @@ static void test_map_members(void **state)
     assert_false(mp_next(&value, &item));
 }
 
+/* On bytes that nobody has checked the reader stays within them. */
+static void test_reader_keeps_bounds(void **state)
+{
+    uint64_t seed = 11;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        uint8_t bytes[20], *copy;
+        size_t len = random_below(&seed, sizeof bytes);
+        struct mp mp, value;
+        struct mp_item item;
+
+        for (size_t j = 0; j < len; j++)
+            bytes[j] = (uint8_t)(random_below(&seed, 2) ? random_next(&seed)
+                                                        : 0xc0 + random_below(&seed, 0x20));
+        copy = exact_copy(bytes, len);
+        mp = mp_of(copy, len);
+        mp_skip(&mp);
+        assert_true(mp.p <= mp.end);
+        mp = mp_of(copy, len);
+        while (mp_next(&mp, &item))
+            assert_true(mp.p <= mp.end);
+        mp_get(mp_of(copy, len), "a", &value);
+        exact_free(copy, len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,7 +307,7 @@ int main(void)
         cmocka_unit_test(test_only_read),      cmocka_unit_test(test_refused_json),
         cmocka_unit_test(test_refused_msgpack), cmocka_unit_test(test_depth),
         cmocka_unit_test(test_many_keys),      cmocka_unit_test(test_random_round_trip),
-        cmocka_unit_test(test_map_members),
+        cmocka_unit_test(test_map_members),    cmocka_unit_test(test_reader_keeps_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,55 @@ static void two_that_fill_each_other_do_not_lock_up(void **state)
     fake_stop(fake);
 }
 
+/* Enough for the library's own PINGs, which it sends and reads in between. */
+static void floods_and_counts(struct fake *fake)
+{
+    enum { N = 20000 };
+    static uint8_t flood[N * 32];
+    struct frame frame = { .op = OP_MESSAGE, .subject = "a", .subject_len = 1 };
+    size_t len = 0, size;
+
+    frame.payload_len = 1;
+    for (int i = 0; i < N; i++) {
+        size = frame_write_head(flood + len, &frame);
+        flood[len + size] = (uint8_t)i;
+        len += size + 1;
+    }
+    fake_greet(fake);
+    fake_grant(fake, OP_SUB);
+    fake_select(fake, 1);
+    fake_send(fake, flood, len);
+    fake_await(fake, OP_GOODBYE, NULL);
+    fake_drain(fake);
+    if (fake->n_messages != N)
+        fake_fail(fake, "not every message came back");
+}
+
+static void publish_again(broker_subscription *sub, const broker_message *m, void *userdata)
+{
+    int *n = userdata;
+    size_t len;
+    const uint8_t *payload = broker_message_payload(m, &len);
+
+    assert_int_equal(payload[0], (uint8_t)*n);
+    ++*n;
+    assert_int_equal(broker_publish(broker_subscription_broker(sub), "b", payload, len, 0), *n);
+}
+
+static void publishing_in_callbacks(void **state)
+{
+    struct fake *fake = fake_start(floods_and_counts, NULL);
+    broker *b = fake_client(fake);
+    int n = 0;
+
+    (void)state;
+    assert_int_equal(broker_subscribe(b, NULL, "a", NULL, publish_again, &n), 0);
+    fake_process_until(b, n == 20000);
+    assert_int_equal(broker_close(b, 5000), 0);
+    broker_free(b);
+    fake_stop(fake);
+}
+
 static void publishes_nothing_disconnected(void **state)
 {
     broker_options *options;
@@ -227,6 +276,7 @@ int main(void)
         kit_test(large_payloads_arrive_whole),
         kit_test(a_full_socket_times_out_exactly),
         kit_test(two_that_fill_each_other_do_not_lock_up),
+        kit_test(publishing_in_callbacks),
         kit_test(publishes_nothing_disconnected),
     };
 

@@ -70,7 +70,7 @@ static void test_spelling(void **state)
     }
 }
 
-/* DESIGN of the command line: 0 ok, 1 failure, 2 a negative answer, 3 denied,
+/* Exit codes of the command line: 0 ok, 1 failure, 2 a negative answer, 3 denied,
  * 4 timeout, 64 usage, 65 bad data, 69 not reachable. */
 static void test_exit_codes(void **state)
 {

@@ -1,0 +1,16 @@
+/* What conn.c, conn_read.c and conn_write.c share, and nobody else uses. */
+#pragma once
+
+#include "broker/net/conn.h"
+
+/* The descriptor is readable, or hung up. */
+void conn_read(struct conn *conn);
+/* There is nothing more to read. */
+void conn_eof(struct conn *conn);
+/* Offers the layer above what the connection has kept. */
+void conn_offer(struct conn *conn);
+
+/* Writes what is queued: the end of a round. */
+void conn_flush(struct conn *conn);
+/* Asks the loop for what the connection can use now. */
+void conn_ask(struct conn *conn);

@@ -1,0 +1,135 @@
+#include "broker/net/conn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "broker/net/conn_internal.h"
+#include "proto/transport/sys.h"
+
+#define MS UINT64_C(1000000)
+
+void conn_dirty(struct conn *conn)
+{
+    if (conn->is_dirty || conn->state == CONN_DEAD)
+        return;
+    conn->is_dirty = true;
+    conn->next_dirty = conn->net->dirty;
+    conn->net->dirty = conn;
+}
+
+int conn_send_bytes(struct conn *conn, const void *bytes, size_t len)
+{
+    struct block *block = block_pool_current(&conn->net->blocks);
+    if (!block)
+        return -ENOMEM;
+    uint32_t off = block->used;
+    memcpy(block->data + off, bytes, len);
+    block->used += (uint32_t)len;
+    int r = outq_push(&conn->out, block, off, (uint32_t)len, 1, NULL, NULL, NULL);
+    if (r == 0)
+        conn_dirty(conn);
+    return r;
+}
+
+void conn_send(struct conn *conn, const struct envelope *envelope)
+{
+    uint8_t buf[ENVELOPE_MAX_WRITTEN];
+    if (!conn_is_live(conn))
+        return;
+    if (conn->out.n_bytes > CONN_QUEUE_BYTES + CONTROL_RESERVE) {
+        conn_end(conn, STATUS_NOT_READING, NULL);
+        return;
+    }
+    size_t len = envelope_write(buf, sizeof buf, envelope);
+    if (len == 0 || conn_send_bytes(conn, buf, len) < 0)
+        conn_cut(conn, STATUS_NO_MEMORY, NULL);
+}
+
+/* The kernel's default holds 278 small unread sends; while a connection
+ * streams it may have more. Both calls may fail, and nothing is lost then. */
+enum { LARGE_SNDBUF = 1 << 20, SMALL_SNDBUF = 106496, LARGE_FOR_MS = 1000 };
+
+static void set_buffer(struct conn *conn, bool large)
+{
+    int size = large ? LARGE_SNDBUF : SMALL_SNDBUF;
+    conn->large_buffer = large;
+    if (sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0)
+        (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, size);
+}
+
+static void size_buffer(struct conn *conn)
+{
+    uint64_t now = loop_now_ns(conn->net->loop);
+    if (conn->out.blocked) {
+        conn->blocked_ns = now;
+        if (conn->sent_ns == now) {
+            conn->unread = sys_outq(conn->io.fd);
+            conn->unread_ns = now;
+        }
+        if (!conn->large_buffer)
+            set_buffer(conn, true);
+    } else if (conn->large_buffer && now - conn->blocked_ns > LARGE_FOR_MS * MS) {
+        set_buffer(conn, false);
+    }
+}
+
+static void flushed(struct conn *conn)
+{
+    if (conn->state != CONN_ENDING || conn->shut)
+        return;
+    conn->shut = true;
+    if (conn->eof || conn->hung_up || sys_shutdown(conn->io.fd, SHUT_WR) < 0)
+        conn_cut(conn, STATUS_VANISHED, NULL);
+}
+
+/* Sends what the kernel takes. false: the connection is cut. */
+static bool send_some(struct conn *conn)
+{
+    struct net *net = conn->net;
+    uint64_t before = net->counters->bytes_out;
+    int r = outq_send(&conn->out, conn->io.fd, &net->batch, net->counters);
+    if (net->counters->bytes_out != before) {
+        conn->sent_ns = loop_now_ns(net->loop);
+        conn->bytes_out += net->counters->bytes_out - before;
+    }
+    if (r >= 0)
+        return true;
+    if (conn->eof || conn->state == CONN_ENDING || r == -ENOMEM) {
+        conn_cut(conn, STATUS_VANISHED, NULL);
+        return false;
+    }
+    /* Nobody reads any more; what the peer has sent before is still read. */
+    conn->hung_up = true;
+    outq_deinit(&conn->out);
+    return true;
+}
+
+static void write_queue(struct conn *conn)
+{
+    bool was_blocked = conn->out.blocked;
+    conn->writable = false;
+    if (!send_some(conn))
+        return;
+    size_buffer(conn);
+    if (conn->out.blocked != was_blocked || conn->hung_up)
+        conn_ask(conn);
+    if (!outq_is_empty(&conn->out) && !conn->out.blocked) {
+        conn_dirty(conn); /* its share of the round is used up */
+        loop_again(conn->net->loop);
+    }
+    if (conn->wants_room)
+        conn->net->ops->room(conn);
+    if (outq_is_empty(&conn->out))
+        flushed(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (conn->hung_up && outq_is_empty(&conn->out))
+        return;
+    if (!conn->out.blocked || conn->writable)
+        write_queue(conn);
+    if (conn->state != CONN_DEAD && !outq_is_empty(&conn->out))
+        outq_settle(&conn->out);
+}

@@ -88,7 +88,7 @@ struct conn {
     bool said_goodbye;
     bool large_buffer;  /* SO_SNDBUF was raised */
     bool writable;      /* the loop says so, of a queue that is blocked */
-    int unread;         /* SIOCOUTQ when the kernel last took something and not all */
+    int unread;         /* SIOCOUTQ at unread_ns */
     uint64_t unread_ns; /* when that was, or when it was found to be less */
     struct net *net;
     struct card *card;

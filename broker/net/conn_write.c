@@ -58,15 +58,18 @@ static void set_buffer(struct conn *conn, bool large)
         (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, size);
 }
 
+/* What a peer that seems to stand still is compared with. */
+static void look_at_unread(struct conn *conn)
+{
+    conn->unread = sys_outq(conn->io.fd);
+    conn->unread_ns = loop_now_ns(conn->net->loop);
+}
+
 static void size_buffer(struct conn *conn)
 {
     uint64_t now = loop_now_ns(conn->net->loop);
     if (conn->out.blocked) {
         conn->blocked_ns = now;
-        if (conn->sent_ns == now) {
-            conn->unread = sys_outq(conn->io.fd);
-            conn->unread_ns = now;
-        }
         if (!conn->large_buffer)
             set_buffer(conn, true);
     } else if (conn->large_buffer && now - conn->blocked_ns > LARGE_FOR_MS * MS) {
@@ -111,6 +114,8 @@ static void write_queue(struct conn *conn)
     conn->writable = false;
     if (!send_some(conn))
         return;
+    if (conn->out.blocked && (!was_blocked || conn->sent_ns == loop_now_ns(conn->net->loop)))
+        look_at_unread(conn);
     size_buffer(conn);
     if (conn->out.blocked != was_blocked || conn->hung_up)
         conn_ask(conn);

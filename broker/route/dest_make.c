@@ -199,10 +199,13 @@ static bool fill(struct dest *dest, struct found *found)
         qsort(found->subs, found->n_subs, sizeof(struct sub *), order_subs);
     if (found->n_services > 1)
         qsort(found->services, found->n_services, sizeof(struct service *), order_services);
-    uint32_t n_plain = count_plain(found);
-    return add_plain(dest, found->subs, n_plain) &&
-           add_groups(dest, found->subs + n_plain, found->n_subs - n_plain) &&
-           add_services(dest, found);
+    if (found->n_subs > 0) { /* else there is no array */
+        uint32_t n_plain = count_plain(found);
+        if (!add_plain(dest, found->subs, n_plain) ||
+            !add_groups(dest, found->subs + n_plain, found->n_subs - n_plain))
+            return false;
+    }
+    return add_services(dest, found);
 }
 
 struct dest *dest_make(struct route *route, const char *subject, size_t len)

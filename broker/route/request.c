@@ -239,7 +239,11 @@ void request_reply(struct route *route, struct client *server, const struct parc
         call_end(route, call, STATUS_OVERFLOW);
         return;
     }
-    store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->reference);
+    uint8_t *bytes = parcel->block->data + parcel->off;
+    store_be64(bytes + FRAME_AT_TOKEN, call->reference);
+    bool last = !(frame->word & WORD_MORE) || frame->status != 0;
+    if (last) /* nothing follows an error reply, whatever it says */
+        bytes[FRAME_AT_WORD] &= (uint8_t)~(WORD_MORE >> 24);
     route->counters->replies++;
     if (outq_push(&requester->out, parcel->block, parcel->off, parcel->len, 1, NULL, NULL, NULL) <
         0) {
@@ -247,6 +251,6 @@ void request_reply(struct route *route, struct client *server, const struct parc
         return;
     }
     conn_dirty(requester);
-    if (!(frame->word & WORD_MORE) || frame->status != 0)
+    if (last)
         answered(route, call, ask);
 }

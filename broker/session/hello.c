@@ -119,5 +119,6 @@ void handle_goodbye(struct client *client, const struct envelope *envelope)
 {
     (void)envelope;
     client->last_epoch = 0;
+    route_forget(client->route, client, true);
     conn_goodbye(&client->conn);
 }

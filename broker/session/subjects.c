@@ -47,37 +47,60 @@ static void consider(struct node *node, void *userdata)
     page->lines[at] = line;
 }
 
-static bool seen_before(const struct sub *first, const struct sub *sub)
+static int by_name(const void *a, const void *b)
 {
-    for (const struct sub *s = first; s != sub; s = s->node_next) {
-        if (s->group && strcmp(s->group, sub->group) == 0)
-            return true;
-    }
-    return false;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static uint32_t count_group(const struct sub *first, const char *group)
-{
-    uint32_t n = 0;
-    for (; first; first = first->node_next)
-        n += first->group && strcmp(first->group, group) == 0;
-    return n;
-}
-
-static void put_groups(msgpack_packer *out, const struct node *node)
+/* The names of the groups at a node, one for each member, in order. NULL: none, or no memory. */
+static const char **group_names(const struct node *node, uint32_t *ret_n)
 {
     uint32_t n = 0;
     for (const struct sub *sub = node->subs; sub; sub = sub->node_next)
-        n += sub->group && !seen_before(node->subs, sub);
-    sys_put_key(out, "groups");
-    msgpack_pack_map(out, n);
+        n += sub->group != NULL;
+    const char **names = n ? reallocarray(NULL, n, sizeof *names) : NULL;
+    *ret_n = n;
+    if (!names)
+        return NULL;
+    n = 0;
     for (const struct sub *sub = node->subs; sub; sub = sub->node_next) {
-        if (sub->group && !seen_before(node->subs, sub))
-            sys_put_uint(out, sub->group, count_group(sub, sub->group));
+        if (sub->group)
+            names[n++] = sub->group;
     }
+    qsort(names, n, sizeof *names, by_name);
+    return names;
 }
 
-static void put_line(msgpack_packer *out, const struct line *line)
+static uint32_t count_same(const char *const *names, uint32_t n)
+{
+    uint32_t same = 1;
+    while (same < n && strcmp(names[same], names[0]) == 0)
+        same++;
+    return same;
+}
+
+/* Anybody may make a group of each subscription: sorted, since comparing each with each stops the
+ * broker for seconds. */
+static bool put_groups(msgpack_packer *out, const struct node *node)
+{
+    uint32_t n;
+    uint32_t n_groups = 0;
+    const char **names = group_names(node, &n);
+    if (n && !names)
+        return false;
+    for (uint32_t i = 0; i < n; i += count_same(names + i, n - i))
+        n_groups++;
+    sys_put_key(out, "groups");
+    msgpack_pack_map(out, n_groups);
+    for (uint32_t i = 0, same; i < n; i += same) {
+        same = count_same(names + i, n - i);
+        sys_put_uint(out, names[i], same);
+    }
+    free(names);
+    return true;
+}
+
+static bool put_line(msgpack_packer *out, const struct line *line)
 {
     uint64_t n_subs = 0;
     uint64_t n_services = 0;
@@ -88,8 +111,10 @@ static void put_line(msgpack_packer *out, const struct line *line)
     msgpack_pack_map(out, 4);
     sys_put_str(out, "pattern", line->pattern);
     sys_put_uint(out, "subscriptions", n_subs);
-    put_groups(out, line->node);
+    if (!put_groups(out, line->node))
+        return false;
     sys_put_uint(out, "servers", n_services);
+    return true;
 }
 
 static bool read_after(struct page *page, const msgpack_object *body)
@@ -109,18 +134,18 @@ static enum status answer_subjects(void *userdata, const msgpack_object *body, m
     struct page *page = calloc(1, sizeof *page);
     if (!page)
         return STATUS_NO_MEMORY;
-    bool ok = read_after(page, body);
-    if (ok) {
+    enum status status = read_after(page, body) ? STATUS_OK : STATUS_BAD_FIELD;
+    if (status == STATUS_OK) {
         index_each(&session->route.index, consider, page);
         msgpack_pack_map(out, 2);
         sys_put_key(out, "subjects");
         msgpack_pack_array(out, page->n);
-        for (uint32_t i = 0; i < page->n; i++)
-            put_line(out, &page->lines[i]);
+        for (uint32_t i = 0; i < page->n && status == STATUS_OK; i++)
+            status = put_line(out, &page->lines[i]) ? STATUS_OK : STATUS_NO_MEMORY;
         sys_put_str(out, "next", page->more ? page->lines[page->n - 1].pattern : NULL);
     }
     free(page);
-    return ok ? STATUS_OK : STATUS_BAD_FIELD;
+    return status;
 }
 
 void subjects_register(struct session *session)

@@ -39,7 +39,8 @@ N_FUNCTIONS = 12
 
 def callgrind(out, function):
     toggle = [f"--toggle-collect={function}"] if function else []
-    return ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}", *toggle]
+    return ["valgrind", "--tool=callgrind", "--quiet", f"--log-file={out}.log", f"--callgrind-out-file={out}",
+            *toggle]
 
 
 class Processes:
@@ -139,6 +140,8 @@ def main():
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     signal.alarm(ALL_S)
     options.count = options.count or (50000 if options.quick else 200000)
+    if "BROKERD" not in os.environ:
+        parser.error("the environment variable BROKERD has to name the daemon")
     if not shutil.which("valgrind"):
         print("skipped: there is no valgrind")
         return 77

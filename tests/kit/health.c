@@ -1,7 +1,5 @@
 #include "tests/kit/health.h"
 
-#include <stdlib.h>
-
 void health_begin(struct health *health, struct broker_proc *broker)
 {
     *health = (struct health){ .broker = broker };
@@ -18,17 +16,12 @@ void health_check(struct health *health)
     peer_ping(&health->witness);
 }
 
-static bool brokerd_is_sanitized(void)
-{
-    return KIT_SANITIZED || getenv("KIT_SANITIZED_BROKERD");
-}
-
 void health_check_all(struct health *health, int64_t slack_bytes)
 {
     health_check(health);
     broker_proc_expect_n_fds(health->broker, health->n_fds);
     int64_t grown = broker_proc_rss(health->broker) - health->rss;
-    if (!brokerd_is_sanitized() && grown > slack_bytes)
+    if (!KIT_SANITIZED && grown > slack_bytes)
         fail_msg("the broker has grown by %lld KiB", (long long)grown / 1024);
 }
 

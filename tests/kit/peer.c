@@ -174,7 +174,8 @@ static bool whole_frame(const struct peer *peer, size_t *ret_len)
 
 static void make_room(struct peer *peer)
 {
-    memmove(peer->in, peer->in + peer->at, peer->len - peer->at);
+    if (peer->at > 0)
+        memmove(peer->in, peer->in + peer->at, peer->len - peer->at);
     peer->len -= peer->at;
     peer->at = 0;
     if (peer->cap - peer->len >= 65536)

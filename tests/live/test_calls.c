@@ -269,6 +269,29 @@ static void a_stranger_cannot_answer(void **state)
     finish();
 }
 
+/* Its place in the table is taken by the next one; its token is not. */
+static void a_late_reply_does_not_answer_the_next_request(void **state)
+{
+    (void)state;
+    begin();
+    peer_serve(&server, 1, "svc", 0);
+    ask(1);
+    uint64_t late = peer_expect_request(&server);
+    peer_cancel(&client, 1);
+    peer_expect_end(&client, 1, STATUS_CANCELLED);
+    peer_expect_cancel(&server, late, STATUS_CANCELLED);
+    ask(2);
+    uint64_t token = peer_expect_request(&server);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t wrong = bit ? token ^ UINT64_C(1) << bit : late;
+        peer_reply(&server, wrong, 0, false, "too late");
+        peer_expect_error(&server, OP_REPLY, wrong, STATUS_NO_CALL);
+    }
+    peer_reply(&server, token, 0, false, "in time");
+    peer_expect_reply(&client, 2, 0, "in time");
+    finish();
+}
+
 static void a_stranger_cannot_cancel(void **state)
 {
     (void)state;
@@ -319,6 +342,7 @@ int main(void)
         kit_test(a_token_never_repeats),
         kit_test(a_reference_is_used_once_at_a_time),
         kit_test(a_stranger_cannot_answer),
+        kit_test(a_late_reply_does_not_answer_the_next_request),
         kit_test(a_stranger_cannot_cancel),
         kit_test(a_refused_reply_leaves_the_request_open),
     };

@@ -125,26 +125,6 @@ static void after_the_broker_has_ended_it(void **state)
     finish();
 }
 
-static void what_came_before_them_is_handled(void **state)
-{
-    struct peer peer, witness;
-
-    (void)state;
-    begin();
-    peer_open(&witness, broker);
-    peer_sub(&witness, 1, "a");
-    peer_open(&peer, broker);
-    peer_publish(&peer, "a", "before", 6);
-    int fd = send_with_pipe(&peer, ping, sizeof ping, 1);
-    peer_expect_goodbye(&peer, STATUS_UNEXPECTED_FDS);
-    expect_closed(fd);
-    peer_expect_past_select(&witness, OP_MESSAGE);
-    peer_ping(&witness);
-    peer_close(&peer);
-    peer_close(&witness);
-    finish();
-}
-
 /* Credentials that a peer claims are the kernel's business, and change nothing. */
 static void claimed_credentials_are_ignored(void **state)
 {
@@ -177,7 +157,6 @@ int main(void)
         kit_test(before_hello),
         kit_test(in_the_middle_of_a_frame),
         kit_test(after_the_broker_has_ended_it),
-        kit_test(what_came_before_them_is_handled),
         kit_test(claimed_credentials_are_ignored),
     };
     return kit_run("descriptors", tests, KIT_LENGTH(tests));

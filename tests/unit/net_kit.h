@@ -82,8 +82,8 @@ static inline uint32_t push_message(struct queue *q, struct audience *to, uint64
                                     uint32_t size)
 {
     uint32_t len = put_message(q, number, 7, size);
-    assert_int_equal(
-        outq_push(&q->outq, q->block, q->block->used - len, len, 1, to, NULL, NULL), 0);
+    assert_int_equal(outq_push(&q->outq, q->block, q->block->used - len, len, 1, to, NULL, NULL),
+                     0);
     return len;
 }
 

@@ -1,6 +1,7 @@
 /* A whole session within the test: loop, session, and clients at the other ends
  * of socket pairs. Nothing runs by itself: turn() makes rounds, and skip_ms()
- * moves the clock, which is our own here.
+ * moves the clock, which is our own here. So is the size of the broker's send
+ * buffers: as small as can be with small_buffers, so that a queue soon blocks.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "broker/route/dest.h"
 #include "broker/route/route.h"
 #include "broker/session/session.h"
+#include "broker/watch/log.h"
 #include "proto/envelope.h"
 #include "proto/frame.h"
 #include "tests/kit/runner.h"
@@ -32,6 +34,16 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
         ts->tv_nsec = (long)(ns % 1000000000);
     }
     return (int)r;
+}
+
+static bool small_buffers;
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    int size = small_buffers ? 1 : 1 << 20;
+    bool is_size = level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_SNDBUFFORCE);
+    return (int)syscall(SYS_setsockopt, fd, level, is_size ? SO_SNDBUF : name,
+                        is_size ? &size : value, is_size ? sizeof size : len);
 }
 
 /* What a client hears. */
@@ -72,10 +84,12 @@ static inline void skip_ms(uint64_t ms)
 
 static inline void start(void)
 {
+    small_buffers = false;
     memset(&counters, 0, sizeof counters);
     assert_int_equal(loop_new(&loop, "auto"), 0);
     assert_int_equal(session_init(&session, loop, &counters), 0);
     loop_set_hook(loop, on_round, &session);
+    log_open(STDERR_FILENO, "test", LOG_LEVEL_ERR);
 }
 
 /* The session ends with whoever is left, and nothing remains. */
@@ -88,6 +102,7 @@ static inline void stop(void)
     assert_int_equal(session.route.n_services, 0);
     assert_int_equal(session.route.n_clients, 0);
     loop = loop_free(loop);
+    log_close();
 }
 
 /* ---- a client ----------------------------------------------------------------- */
@@ -98,6 +113,7 @@ static inline struct cli *cli_connect(void)
     struct cli *cli = calloc(1, sizeof *cli);
     assert_non_null(cli);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, NULL, 0);
     session_adopt(&session, pair[0], "test");
     cli->fd = pair[1];
     cli->client = (struct client *)session.net.all;
@@ -139,7 +155,7 @@ static inline void cli_send(struct cli *cli, const struct frame *frame, const vo
     uint8_t *buf = malloc(FRAME_MAX_HEAD + frame->payload_len);
     assert_non_null(buf);
     size_t head = frame_write_head(buf, frame);
-    if (frame->payload_len > 0)
+    if (payload)
         memcpy(buf + head, payload, frame->payload_len);
     cli_write(cli, buf, head + frame->payload_len);
     free(buf);
@@ -158,8 +174,7 @@ static inline void cli_fill(struct cli *cli)
 static inline bool cli_has_frame(const struct cli *cli)
 {
     size_t left = cli->len - cli->at;
-    return left >= FRAME_PREFIX &&
-           left - FRAME_PREFIX >= load_be32(cli->buf + cli->at);
+    return left >= FRAME_PREFIX && left - FRAME_PREFIX >= load_be32(cli->buf + cli->at);
 }
 
 static inline void note_select(struct cli *cli, const struct envelope *e)
@@ -197,16 +212,16 @@ static inline struct heard *hear(struct cli *cli)
 #define expect_silence(cli) assert_null(hear(cli))
 
 /* The next frame but SELECT and PEER must be of that kind. */
-#define expect(cli, wanted)                                             \
-    ({                                                                  \
-        struct heard *h_ = hear(cli);                                   \
-        while (h_ && (h_->op == OP_SELECT || h_->op == OP_PEER))        \
-            h_ = hear(cli);                                             \
-        assert_non_null(h_);                                            \
-        if (h_->op != (wanted))                                         \
-            print_error("heard %s\n", opcode_name((uint8_t)h_->op));    \
-        assert_int_equal(h_->op, wanted);                               \
-        h_;                                                             \
+#define expect(cli, wanted)                                          \
+    ({                                                               \
+        struct heard *h_ = hear(cli);                                \
+        while (h_ && (h_->op == OP_SELECT || h_->op == OP_PEER))     \
+            h_ = hear(cli);                                          \
+        assert_non_null(h_);                                         \
+        if (h_->op != (wanted))                                      \
+            print_error("heard %s\n", opcode_name((uint8_t)h_->op)); \
+        assert_int_equal(h_->op, wanted);                            \
+        h_;                                                          \
     })
 
 static inline struct cli *cli_open(void)

@@ -68,8 +68,8 @@ static void check_match(struct world *w, uint64_t *random)
     for (size_t i = 0; i < PATTERNS; i++) {
         if (!w->nodes[i])
             continue;
-        bool wanted = pattern_match(w->patterns[i], strlen(w->patterns[i]), subject,
-                                    strlen(subject));
+        bool wanted =
+            pattern_match(w->patterns[i], strlen(w->patterns[i]), subject, strlen(subject));
         if (wanted != was_seen(&seen, w->nodes[i]))
             fail_msg("%s and %s", w->patterns[i], subject);
     }

@@ -20,8 +20,8 @@ static struct entry *push_subject(struct scene *s, const char *subject)
     uint32_t off = s->q.block->used;
     uint32_t len = (uint32_t)frame_write_head(s->q.block->data + off, &frame);
     s->q.block->used += len;
-    assert_int_equal(outq_push(&s->q.outq, s->q.block, off, len, 1, &s->q.lanes[0]->solo, NULL,
-                               &entry), 0);
+    assert_int_equal(
+        outq_push(&s->q.outq, s->q.block, off, len, 1, &s->q.lanes[0]->solo, NULL, &entry), 0);
     uint64_t hash = subject_hash(subject, strlen(subject), 1);
     assert_int_equal(latest_add(s->latest, hash, entry), 0);
     return entry;
@@ -129,10 +129,8 @@ static void it_may_go_before_the_entries(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        kit_test(it_knows_what_is_queued),
-        kit_test(what_begins_to_leave_is_not_replaced),
-        kit_test(one_hash_for_two_subjects),
-        kit_test(many_subjects),
+        kit_test(it_knows_what_is_queued),      kit_test(what_begins_to_leave_is_not_replaced),
+        kit_test(one_hash_for_two_subjects),    kit_test(many_subjects),
         kit_test(it_may_go_before_the_entries),
     };
     return kit_run("latest", tests, KIT_LENGTH(tests));

@@ -68,7 +68,7 @@ static void test_gaps(void **state)
 {
     static const char *const texts[] = {
         "dropped-old", "dropped-new",     "replaced", "stalled",
-        "not-held",    "connection-full", "too-many", "no-memory"
+        "not-held",    "connection-full", "too-many",
     };
 
     (void)state;

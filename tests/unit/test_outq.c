@@ -21,8 +21,8 @@ static struct entry *push_watched(struct queue *q, struct audience *to, uint64_t
 {
     struct entry *entry;
     uint32_t len = put_message(q, number, 7, 20);
-    assert_int_equal(
-        outq_push(&q->outq, q->block, q->block->used - len, len, 1, to, NULL, &entry), 0);
+    assert_int_equal(outq_push(&q->outq, q->block, q->block->used - len, len, 1, to, NULL, &entry),
+                     0);
     *told = (struct told){ .hook = { .left = on_left, .lane = to ? to->lanes[0] : NULL } };
     entry_watch(entry, &told->hook);
     return entry;
@@ -68,12 +68,12 @@ static void what_differs_begins_an_entry(void **state)
 
     q.lanes[0]->solo.credentials = true;
     uint32_t len = put_message(&q, 5, 5, 30);
-    assert_int_equal(outq_push(&q.outq, q.block, q.block->used - len, len, 1, &q.lanes[0]->solo,
-                               card, NULL), 0);
+    assert_int_equal(
+        outq_push(&q.outq, q.block, q.block->used - len, len, 1, &q.lanes[0]->solo, card, NULL), 0);
     assert_ptr_equal(q.outq.tail->card, card);
     len = put_message(&q, 6, 5, 30); /* another sender */
-    assert_int_equal(outq_push(&q.outq, q.block, q.block->used - len, len, 1, &q.lanes[0]->solo,
-                               NULL, NULL), 0);
+    assert_int_equal(
+        outq_push(&q.outq, q.block, q.block->used - len, len, 1, &q.lanes[0]->solo, NULL, NULL), 0);
     assert_int_equal(count_entries(&q.outq), 6);
     check_books(&q);
     queue_close(&q);
@@ -90,8 +90,9 @@ static void senders_matter_only_to_who_asked(void **state)
     struct card *cards[2] = { make_card(1), make_card(2) };
     for (uint64_t i = 0; i < 6; i++) {
         uint32_t len = put_message(&q, i, i % 2, 30);
-        assert_int_equal(outq_push(&q.outq, q.block, q.block->used - len, len, 1,
-                                   &q.lanes[0]->solo, cards[i % 2], NULL), 0);
+        assert_int_equal(outq_push(&q.outq, q.block, q.block->used - len, len, 1, &q.lanes[0]->solo,
+                                   cards[i % 2], NULL),
+                         0);
     }
     assert_int_equal(count_entries(&q.outq), 1);
     assert_null(q.outq.head->card);

@@ -43,9 +43,9 @@ static const char *shape(const struct outq *outq)
     return text;
 }
 
-#define EXPECT(q, text)                              \
-    do {                                             \
-        check_books(q);                              \
+#define EXPECT(q, text)                               \
+    do {                                              \
+        check_books(q);                               \
         assert_string_equal(shape(&(q)->outq), text); \
     } while (0)
 
@@ -143,9 +143,9 @@ static void the_search_survives_others_leaving(void **state)
     push_message(&q, &a->solo, 2, 10);
     push_message(&q, &b->solo, 3, 10);
     assert_int_equal(outq_drop_oldest(&q.outq, a, 1, GAP_DROPPED_OLD), 1);
-    unlink_entry(&q.outq, q.outq.head);               /* the gap is told */
-    outq_consume(&q.outq, q.outq.head->len);          /* 1 leaves */
-    push_message(&q, &b->solo, 4, 10);                /* and its place is taken again */
+    unlink_entry(&q.outq, q.outq.head);      /* the gap is told */
+    outq_consume(&q.outq, q.outq.head->len); /* 1 leaves */
+    push_message(&q, &b->solo, 4, 10);       /* and its place is taken again */
     assert_int_equal(outq_drop_oldest(&q.outq, a, 1, GAP_DROPPED_OLD), 1);
     EXPECT(&q, "G1x1 3+2");
     assert_int_equal(outq_drop_oldest(&q.outq, a, 1, GAP_DROPPED_OLD), 0);

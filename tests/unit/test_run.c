@@ -1,0 +1,214 @@
+/* Runs: a stream is pushed in one piece, and whatever comes in between keeps its place. */
+#include "broker/route/run.h"
+
+#include "tests/unit/route_kit.h"
+
+/* Frames of one client that arrive together. */
+struct burst {
+    uint8_t bytes[60000];
+    size_t len;
+};
+
+static void add(struct burst *burst, const char *subject, uint64_t number)
+{
+    struct frame frame = {
+        .op = OP_MESSAGE,
+        .subject = subject,
+        .subject_len = strlen(subject),
+        .payload_len = 8,
+    };
+    burst->len += frame_write_head(burst->bytes + burst->len, &frame);
+    store_be64(burst->bytes + burst->len, number);
+    burst->len += 8;
+}
+
+static void add_ref(struct burst *burst, int op, uint64_t ref)
+{
+    struct envelope e = { .op = (uint8_t)op, .ref = ref };
+    burst->len += envelope_write(burst->bytes + burst->len, 64, &e);
+}
+
+static void a_stream_is_one_push(void **state)
+{
+    static struct burst burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    cli_sub(b, 1, "x");
+    for (uint64_t i = 0; i < 1000; i++)
+        add(&burst, "x", i);
+    uint64_t writes = counters.writes;
+    cli_write(a, burst.bytes, burst.len);
+    turn();
+    assert_int_equal(counters.writes, writes + 1);
+    assert_int_equal(counters.messages_in, 1000);
+    assert_int_equal(counters.deliveries, 1000);
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct heard *h = expect(b, OP_MESSAGE);
+        assert_int_equal(number_of(h), i);
+        assert_int_equal(h->f.id, a->id);
+    }
+    cli_close(a);
+    cli_close(b);
+    stop();
+}
+
+static void what_stands_between_keeps_its_place(void **state)
+{
+    static struct burst burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    cli_sub(a, 1, "x");
+    cli_sub(a, 2, "y");
+    burst.len = 0;
+    add(&burst, "x", 1);
+    add(&burst, "x", 2);
+    add(&burst, "y", 3);
+    add_ref(&burst, OP_PING, 4);
+    add(&burst, "nobody", 5);
+    add(&burst, "y", 6);
+    add(&burst, "$SYS.x", 7);
+    add(&burst, "y", 8);
+    add_ref(&burst, OP_CONFIRM, 9);
+    cli_write(a, burst.bytes, burst.len);
+    for (uint64_t i = 1; i < 4; i++)
+        assert_int_equal(number_of(expect(a, OP_MESSAGE)), i);
+    expect(a, OP_PONG);
+    assert_int_equal(number_of(expect(a, OP_MESSAGE)), 6);
+    struct heard *h = hear(a); /* the refusal may come ahead of the message behind it, or not */
+    if (h->op == OP_MESSAGE)
+        h = expect(a, OP_REFUSED);
+    else
+        assert_int_equal(number_of(expect(a, OP_MESSAGE)), 8);
+    h = expect(a, OP_CONFIRMED);
+    assert_int_equal(h->e.confirmed.last, 7);
+    assert_int_equal(h->e.confirmed.matched, 5);
+    assert_int_equal(h->e.confirmed.refused, 1);
+    assert_int_equal(counters.messages_unmatched, 1);
+    cli_close(a);
+    stop();
+}
+
+/* It takes as many as fit, and the policy has the next. */
+static void a_run_ends_where_the_room_does(void **state)
+{
+    static struct burst burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    cli_sub(b, 1, "x", .policy = POLICY_DROP_NEW, .messages = 10);
+    burst.len = 0;
+    for (uint64_t i = 0; i < 15; i++)
+        add(&burst, "x", i);
+    cli_write(a, burst.bytes, burst.len);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(number_of(expect(b, OP_MESSAGE)), i);
+    struct heard *gap = expect(b, OP_GAP);
+    assert_int_equal(gap->e.gap.count, 5);
+    assert_int_equal(gap->e.gap.reason, GAP_DROPPED_NEW);
+    cli_close(a);
+    cli_close(b);
+    stop();
+}
+
+/* Frames that come in pieces, split at every byte. */
+static void every_split_gives_the_same(void **state)
+{
+    static struct burst burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    cli_sub(a, 1, "x.*");
+    burst.len = 0;
+    add(&burst, "x.one", 1);
+    add_ref(&burst, OP_PING, 2);
+    add(&burst, "x.one", 3);
+    add_ref(&burst, OP_PING, 4);
+    add(&burst, "x.two", 5);
+    for (size_t cut = 1; cut < burst.len; cut++) {
+        cli_write(a, burst.bytes, cut);
+        turn();
+        cli_write(a, burst.bytes + cut, burst.len - cut);
+        assert_int_equal(number_of(expect(a, OP_MESSAGE)), 1);
+        assert_int_equal(expect(a, OP_PONG)->e.ref, 2);
+        assert_int_equal(number_of(expect(a, OP_MESSAGE)), 3);
+        assert_int_equal(expect(a, OP_PONG)->e.ref, 4);
+        assert_int_equal(number_of(expect(a, OP_MESSAGE)), 5);
+    }
+    for (size_t i = 0; i < burst.len; i++) {
+        cli_write(a, burst.bytes + i, 1);
+        turn();
+    }
+    for (int i = 0; i < 3; i++)
+        expect(a, i == 1 ? OP_PONG : OP_MESSAGE);
+    cli_close(a);
+    stop();
+}
+
+/* A large frame grows in small steps, and others go on meanwhile. */
+static void a_large_frame_in_pieces(void **state)
+{
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    struct cli *c = cli_open();
+    cli_sub(b, 1, "big");
+    size_t size = 700000;
+    struct frame frame = {
+        .op = OP_MESSAGE, .subject = "big", .subject_len = 3, .payload_len = size
+    };
+    uint8_t *bytes = calloc(1, FRAME_MAX_HEAD + size);
+    size_t len = frame_write_head(bytes, &frame);
+    store_be64(bytes + len, 77);
+    len += size;
+    for (size_t at = 0, n; at < len; at += n) {
+        n = at < 100 ? 3 : 30011;
+        n = n < len - at ? n : len - at;
+        cli_write(a, bytes + at, n);
+        cli_sync(c);
+    }
+    struct heard *h = expect(b, OP_MESSAGE);
+    assert_int_equal(number_of(h), 77);
+    assert_int_equal(h->f.payload_len, size);
+    free(bytes);
+    cli_close(c);
+    cli_close(a);
+    cli_close(b);
+    stop();
+}
+
+static void goodbye_is_the_last_word(void **state)
+{
+    static struct burst burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    cli_sub(b, 1, "x");
+    cli_publish(a, "x", 1, 0); /* so that its receivers are known */
+    expect(b, OP_MESSAGE);
+    struct envelope goodbye = { .op = OP_GOODBYE };
+    burst.len = envelope_write(burst.bytes, sizeof burst.bytes, &goodbye);
+    add(&burst, "x", 2);
+    add(&burst, "y", 3);
+    cli_write(a, burst.bytes, burst.len);
+    expect_silence(b); /* what follows it is not looked at */
+    cli_close(a);
+    assert_int_equal(counters.left, 1);
+    cli_close(b);
+    stop();
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        kit_test(a_stream_is_one_push),           kit_test(what_stands_between_keeps_its_place),
+        kit_test(a_run_ends_where_the_room_does), kit_test(every_split_gives_the_same),
+        kit_test(a_large_frame_in_pieces),        kit_test(goodbye_is_the_last_word),
+    };
+    return kit_run("run", tests, KIT_LENGTH(tests));
+}

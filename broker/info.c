@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { COUNTER_NAME_MAX = 48 };
+
 static void put_limits(msgpack_packer *out)
 {
     sys_put_key(out, "limits");
@@ -46,6 +48,17 @@ static enum status answer_info(void *userdata, const msgpack_object *body, msgpa
     return STATUS_OK;
 }
 
+/* A counter's name is a C identifier; on the wire words are joined by '-', as everywhere. */
+static void put_counter(msgpack_packer *out, const char *name, uint64_t value)
+{
+    char key[COUNTER_NAME_MAX];
+    size_t n = 0;
+    for (; name[n] && n < sizeof key - 1; n++)
+        key[n] = name[n] == '_' ? '-' : name[n];
+    key[n] = '\0';
+    sys_put_uint(out, key, value);
+}
+
 static enum status answer_stats(void *userdata, const msgpack_object *body, msgpack_packer *out)
 {
     const struct info *info = userdata;
@@ -54,7 +67,7 @@ static enum status answer_stats(void *userdata, const msgpack_object *body, msgp
     counters->rounds = loop_round(info->session->loop);
     msgpack_pack_map(out, N_COUNTERS);
     for (size_t i = 0; i < N_COUNTERS; i++)
-        sys_put_uint(out, counters_name(i), counters_value(counters, i));
+        put_counter(out, counters_name(i), counters_value(counters, i));
     return STATUS_OK;
 }
 

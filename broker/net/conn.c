@@ -16,10 +16,17 @@ enum { TIMERS_SPARE = 64 };
 
 /* ---- what is asked of the loop ------------------------------------------- */
 
+/* What it has kept comes before what is read next: until go_on() has offered that, one that
+ * was let go is as good as held. */
+static bool conn_may_read(const struct conn *conn)
+{
+    return !conn->held && !conn->is_resumed && !conn->eof;
+}
+
 void conn_ask(struct conn *conn)
 {
     unsigned events = conn->out.blocked && !conn->hung_up ? LOOP_OUT : LOOP_NONE;
-    if (!conn->held && !conn->eof)
+    if (conn_may_read(conn))
         events |= LOOP_IN;
     if (conn->eof && !conn->hung_up)
         events |= LOOP_HUP; /* it may die while it waits for answers */
@@ -49,7 +56,7 @@ static void on_event(struct loop_fd *io, unsigned events)
         conn->writable = true;
         conn_dirty(conn);
     }
-    if ((events & (LOOP_IN | LOOP_HUP)) && !conn->held && !conn->eof)
+    if ((events & (LOOP_IN | LOOP_HUP)) && conn_may_read(conn))
         conn_read(conn);
 }
 
@@ -236,7 +243,7 @@ static void go_on(struct net *net)
         conn->is_resumed = false;
         if (conn_is_live(conn) && !conn->held)
             conn_offer(conn);
-        if (conn_is_live(conn) && !conn->held)
+        if (conn->state != CONN_DEAD)
             conn_ask(conn);
         conn = next;
     }

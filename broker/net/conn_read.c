@@ -107,6 +107,12 @@ static void drain(struct conn *conn)
         conn_cut(conn, STATUS_VANISHED, NULL);
 }
 
+/* Room behind what is kept. In a read block there is none: what lies there is others'. */
+static uint32_t room_in(const struct conn *conn)
+{
+    return conn->in && !conn->in->pool ? conn->in->cap - conn->in_to : 0;
+}
+
 /* Whether the frame that has begun in `in` can be finished there. */
 static bool fits_in(const struct conn *conn)
 {
@@ -122,7 +128,7 @@ static int places(const struct conn *conn, struct block *shared, struct iovec io
     int n = 0;
     size_t most = conn->state == CONN_GREETING ? MAX_HELLO : READ_BLOCK;
     if (conn->in) {
-        size_t rest = conn->in->cap - conn->in_to;
+        size_t rest = room_in(conn);
         iov[n++] = (struct iovec){ conn->in->data + conn->in_to, rest < most ? rest : most };
         most -= iov[0].iov_len;
         if (!fits_in(conn))
@@ -150,7 +156,7 @@ static int keep_behind(struct conn *conn, const struct block *shared, uint32_t f
 static void feed_both(struct conn *conn, struct block *shared, uint32_t n)
 {
     uint32_t from = shared->used;
-    uint32_t rest = conn->in ? conn->in->cap - conn->in_to : 0;
+    uint32_t rest = room_in(conn);
     uint32_t n_in = n < rest ? n : rest;
     n -= n_in;
     shared->used += n;

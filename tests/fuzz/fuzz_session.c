@@ -39,6 +39,20 @@ static void say_sub(struct peer *peer, struct script *script)
     say_envelope(peer, &e);
 }
 
+enum { SYS_BODY_LEN = 12 };
+
+/* What $SYS requests look for in a body: {"id": n, "after": n, nil or a text}, sometimes
+ * cut short by the headers. */
+static void put_sys_body(uint8_t *p, struct script *script)
+{
+    static const uint8_t map[SYS_BODY_LEN] = { 0x82, 0xa2, 'i', 'd', 0,   0xa5,
+                                               'a',  'f',  't', 'e', 'r', 0xc0 };
+    static const uint8_t afters[] = { 0xc0, 0x00, 0x05, 0xa0, 0x80, 0xd9 };
+    memcpy(p, map, sizeof map);
+    p[4] = take(script);
+    p[11] = afters[take(script) % sizeof afters];
+}
+
 static void say_payload(struct peer *peer, struct script *script, int op)
 {
     static uint8_t buf[FRAME_MAX_HEAD + (64 << 10)];
@@ -60,9 +74,14 @@ static void say_payload(struct peer *peer, struct script *script, int op)
     }
     if (bits & 32)
         frame.word |= (uint32_t)take(script) << 24;
+    bool asks_sys = op == OP_REQUEST && (bits & 16);
+    if (asks_sys)
+        frame.payload_len = SYS_BODY_LEN - frame.headers_len;
     size_t head = frame_write_head(buf, &frame);
     size_t len = head + frame.headers_len + frame.payload_len;
     memset(buf + head, 0x80, len - head);
+    if (asks_sys)
+        put_sys_body(buf + head + frame.headers_len, script);
     for (int n = bits & 64 ? take(script) : 1; n > 0; n--)
         say(peer, buf, len);
     if ((bits & 128) && len > 9) { /* the last one is not finished */

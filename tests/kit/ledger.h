@@ -14,7 +14,7 @@
 
 struct ledger {
     uint64_t sid;
-    uint64_t next;      /* the number that has to come next: delivered + lost */
+    uint64_t next; /* the number that has to come next: delivered + lost */
     uint64_t delivered;
     uint64_t lost;
     uint64_t lost_by[LEDGER_MAX_REASON];

@@ -42,13 +42,13 @@ struct wire *wire_open(const char *path)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
     struct wire_frame f;
-    struct envelope hello = {.op = OP_HELLO};
+    struct envelope hello = { .op = OP_HELLO };
 
     assert_non_null(wire);
     wire->fd = raw_open(path);
-    hello.hello.magic = (struct piece){HELLO_MAGIC, strlen(HELLO_MAGIC)};
+    hello.hello.magic = (struct piece){ HELLO_MAGIC, strlen(HELLO_MAGIC) };
     hello.hello.version = PROTO_VERSION;
-    hello.hello.options = (struct piece){"\x80", 1};
+    hello.hello.options = (struct piece){ "\x80", 1 };
     wire_send(wire, &hello);
     wire_expect(wire, OP_WELCOME, &f);
     wire->id = f.envelope.welcome.id;
@@ -103,21 +103,21 @@ void wire_message(struct wire *wire, const struct frame *frame)
 
 void wire_publish(struct wire *wire, const char *subject, const void *payload, size_t len)
 {
-    wire_message(wire, &(struct frame){.op = OP_MESSAGE,
-                                       .subject = subject,
-                                       .subject_len = strlen(subject),
-                                       .payload = payload,
-                                       .payload_len = len});
+    wire_message(wire, &(struct frame){ .op = OP_MESSAGE,
+                                        .subject = subject,
+                                        .subject_len = strlen(subject),
+                                        .payload = payload,
+                                        .payload_len = len });
 }
 
 void wire_ping(struct wire *wire, uint64_t ref)
 {
-    wire_send(wire, &(struct envelope){.op = OP_PING, .ref = ref});
+    wire_send(wire, &(struct envelope){ .op = OP_PING, .ref = ref });
 }
 
 void wire_confirm(struct wire *wire, uint64_t ref)
 {
-    wire_send(wire, &(struct envelope){.op = OP_CONFIRM, .ref = ref});
+    wire_send(wire, &(struct envelope){ .op = OP_CONFIRM, .ref = ref });
 }
 
 void wire_cork(struct wire *wire)
@@ -147,13 +147,13 @@ size_t wire_push(struct wire *wire)
 
 void wire_sub_send(struct wire *wire, const struct wire_sub *sub)
 {
-    struct envelope e = {.op = OP_SUB};
+    struct envelope e = { .op = OP_SUB };
 
     e.sub.ref = ++wire->ref;
     e.sub.sid = sub->sid;
-    e.sub.pattern = (struct piece){sub->pattern, strlen(sub->pattern)};
+    e.sub.pattern = (struct piece){ sub->pattern, strlen(sub->pattern) };
     if (sub->group)
-        e.sub.group = (struct piece){sub->group, strlen(sub->group)};
+        e.sub.group = (struct piece){ sub->group, strlen(sub->group) };
     e.sub.policy = sub->policy;
     e.sub.queue_bytes = sub->queue_bytes;
     e.sub.queue_messages = sub->queue_messages;
@@ -170,7 +170,7 @@ void wire_sub(struct wire *wire, const struct wire_sub *sub)
 
 void wire_unsub_send(struct wire *wire, uint32_t sid)
 {
-    struct envelope e = {.op = OP_UNSUB};
+    struct envelope e = { .op = OP_UNSUB };
 
     e.unsub.ref = ++wire->ref;
     e.unsub.sid = sid;
@@ -223,7 +223,7 @@ static void decode(struct wire *wire, struct wire_frame *ret)
     int op = envelope_opcode(bytes + FRAME_PREFIX, len);
     bool carries = op == OP_MESSAGE || op == OP_REQUEST || op == OP_REPLY;
 
-    *ret = (struct wire_frame){.op = op, .len = FRAME_PREFIX + len, .bytes = bytes};
+    *ret = (struct wire_frame){ .op = op, .len = FRAME_PREFIX + len, .bytes = bytes };
     bool good = carries ? frame_read(&ret->frame, bytes + FRAME_PREFIX, len, &at)
                         : envelope_read(&ret->envelope, bytes + FRAME_PREFIX, len, &at);
     if (!good)

@@ -39,7 +39,7 @@ struct wire {
     bool corked;
     bool eof;
     size_t read_max; /* bytes of one read; 0: many */
-    uint64_t ref; /* the last that wire_sub, wire_unsub and wire_barrier used */
+    uint64_t ref;    /* the last that wire_sub, wire_unsub and wire_barrier used */
     struct wire_buffer in;
     struct wire_buffer out;
     uint64_t sids[MAX_SIDS]; /* what the last SELECT named */
@@ -129,9 +129,9 @@ void wire_expect_goodbye(struct wire *wire, enum status status);
 /** Whether the last SELECT named @p sid. */
 bool wire_selects(const struct wire *wire, uint64_t sid);
 /** What the last SELECT named is exactly these, in any order. */
-#define wire_expect_sids(wire, ...)                                                        \
-    wire_check_sids(wire, (const uint64_t[]){__VA_ARGS__},                                 \
-                    sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+#define wire_expect_sids(wire, ...)                          \
+    wire_check_sids(wire, (const uint64_t[]){ __VA_ARGS__ }, \
+                    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 void wire_check_sids(const struct wire *wire, const uint64_t *sids, size_t n);
 /** Nothing but SELECT has been sent to it: by a barrier of its own. */
 void wire_expect_nothing(struct wire *wire);

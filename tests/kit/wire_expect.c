@@ -154,14 +154,14 @@ void wire_expect_nothing(struct wire *wire)
 static uint64_t find_number(const struct frame *reply, const char *name)
 {
     uint8_t key[64];
-    struct writer w = {key, key + sizeof(key), false};
+    struct writer w = { key, key + sizeof(key), false };
 
     writer_str(&w, name, strlen(name));
     size_t len = (size_t)(w.p - key);
     const uint8_t *at = memmem(reply->payload, reply->payload_len, key, len);
     if (!at)
         fail_msg("the answer has no \"%s\"", name);
-    struct cursor cursor = {at + len, reply->payload + reply->payload_len};
+    struct cursor cursor = { at + len, reply->payload + reply->payload_len };
     uint64_t number;
     assert_true(cursor_uint(&cursor, &number));
     return number;
@@ -173,14 +173,14 @@ static uint64_t ask(const char *path, const char *subject, const void *body, siz
     struct wire *wire = wire_open(path);
     struct wire_frame f;
 
-    wire_message(wire, &(struct frame){.op = OP_REQUEST,
-                                       .word = WORD_MSGPACK,
-                                       .token = 1,
-                                       .subject = subject,
-                                       .subject_len = strlen(subject),
-                                       .timeout_ms = RAW_DEADLINE_MS,
-                                       .payload = body,
-                                       .payload_len = len});
+    wire_message(wire, &(struct frame){ .op = OP_REQUEST,
+                                        .word = WORD_MSGPACK,
+                                        .token = 1,
+                                        .subject = subject,
+                                        .subject_len = strlen(subject),
+                                        .timeout_ms = RAW_DEADLINE_MS,
+                                        .payload = body,
+                                        .payload_len = len });
     wire_expect(wire, OP_REPLY, &f);
     assert_int_equal(f.frame.status, 0);
     uint64_t number = find_number(&f.frame, name);
@@ -196,7 +196,7 @@ uint64_t wire_stat(const char *path, const char *name)
 uint64_t wire_client_number(const char *path, uint64_t id, const char *name)
 {
     uint8_t body[32];
-    struct writer w = {body, body + sizeof(body), false};
+    struct writer w = { body, body + sizeof(body), false };
 
     writer_map(&w, 1);
     writer_str(&w, "id", 2);
@@ -224,8 +224,8 @@ void wire_block(struct wire *reader, struct wire *writer)
 
     assert_non_null(payload);
     fill_subject(subject, reader);
-    wire_sub(reader, &(struct wire_sub){
-                         .sid = FILL_SID, .pattern = subject, .policy = POLICY_DROP_NEW});
+    wire_sub(reader,
+             &(struct wire_sub){ .sid = FILL_SID, .pattern = subject, .policy = POLICY_DROP_NEW });
     for (int i = 0; i < FILL_MESSAGES; i++)
         wire_publish(writer, subject, payload, FILL_LEN);
     free(payload);

@@ -21,7 +21,7 @@ struct live {
 
 static inline struct live live_begin(void)
 {
-    struct live live = {.proc = broker_proc_new()};
+    struct live live = { .proc = broker_proc_new() };
 
     broker_proc_start(live.proc, NULL);
     live.path = broker_proc_socket(live.proc);

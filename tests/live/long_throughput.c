@@ -12,10 +12,10 @@
 
 #include "tests/live/live.h"
 
-#define LEN 128
+#define LEN   128
 #define BATCH 512
-#define S INT64_C(1000000000)
-#define MS INT64_C(1000000)
+#define S     INT64_C(1000000000)
+#define MS    INT64_C(1000000)
 
 /* What the two processes tell this one. */
 struct report {
@@ -43,7 +43,7 @@ static void pace(int64_t start_ns, uint64_t n, uint64_t per_s)
     int64_t ahead_ns = start_ns + (int64_t)(n * (uint64_t)S / per_s) - kit_now_ns();
 
     if (ahead_ns > 0)
-        nanosleep(&(struct timespec){.tv_sec = ahead_ns / S, .tv_nsec = ahead_ns % S}, NULL);
+        nanosleep(&(struct timespec){ .tv_sec = ahead_ns / S, .tv_nsec = ahead_ns % S }, NULL);
 }
 
 /* -- the publisher --------------------------------------------------------------------------- */
@@ -67,7 +67,8 @@ static void run_publisher(const struct job *job)
     static uint8_t batch[BATCH * (FRAME_MAX_HEAD + LEN)];
     size_t stride = 0, head = 0;
     struct frame frame = {
-        .op = OP_MESSAGE, .subject = "stream", .subject_len = 6, .payload_len = LEN};
+        .op = OP_MESSAGE, .subject = "stream", .subject_len = 6, .payload_len = LEN
+    };
 
     for (size_t i = 0; i < BATCH; i++, stride = head + LEN)
         head = frame_write_head(batch + i * (head + LEN), &frame);
@@ -126,7 +127,7 @@ static void run_subscriber(const struct job *job, int ready)
     struct wire_frame f;
     uint64_t next = 0;
 
-    wire_sub(wire, &(struct wire_sub){.sid = 1, .pattern = "stream"});
+    wire_sub(wire, &(struct wire_sub){ .sid = 1, .pattern = "stream" });
     (void)!write(ready, "r", 1);
     int64_t start_ns = 0;
     while (next < job->n_messages) {
@@ -183,16 +184,16 @@ static void run(struct job *job, int64_t stop_after_ns)
     char byte;
 
     kit_deadline(400);
-    job->report = mmap(NULL, sizeof(*job->report), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    job->report =
+        mmap(NULL, sizeof(*job->report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_int_equal(pipe(ready), 0);
     pid_t subscriber = start(job, run_subscriber, ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     pid_t from = start(job, publisher, -1);
     if (stop_after_ns) {
-        nanosleep(&(struct timespec){.tv_sec = stop_after_ns / S}, NULL);
+        nanosleep(&(struct timespec){ .tv_sec = stop_after_ns / S }, NULL);
         kill(subscriber, SIGSTOP);
-        nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+        nanosleep(&(struct timespec){ .tv_sec = 3 }, NULL);
         kill(subscriber, SIGCONT);
     }
     expect_end(from);
@@ -219,7 +220,7 @@ static void ten_million_in_order_without_a_gap(void **state)
 {
     (void)state;
     struct live live = live_begin();
-    struct job job = {.path = live.path, .n_messages = KIT_SANITIZED ? 1000000 : 10000000};
+    struct job job = { .path = live.path, .n_messages = KIT_SANITIZED ? 1000000 : 10000000 };
 
     run(&job, 0);
     assert_int_equal(job.report->n_gaps, 0);
@@ -231,7 +232,7 @@ static void a_subscriber_of_200_000_a_second_slows_the_publisher(void **state)
 {
     (void)state;
     struct live live = live_begin();
-    struct job job = {.path = live.path, .n_messages = 2000000, .takes_per_s = 200000};
+    struct job job = { .path = live.path, .n_messages = 2000000, .takes_per_s = 200000 };
 
     run(&job, 0);
     assert_int_equal(job.report->n_gaps, 0);
@@ -246,16 +247,16 @@ static void a_subscriber_stopped_for_3_s_in_a_paced_stream(void **state)
     (void)state;
     struct live live = live_begin();
     const uint64_t per_s = KIT_SANITIZED ? 200000 : 1000000;
-    struct job job = {.path = live.path, .n_messages = 20 * per_s, .per_s = per_s};
+    struct job job = { .path = live.path, .n_messages = 20 * per_s, .per_s = per_s };
 
     run(&job, 5 * S);
     assert_true(job.report->n_lost > 0);
     assert_int_equal(job.report->n_of_other_reasons, 0);
     assert_in_range(job.report->first_gap_at, 5 * per_s, 9 * per_s);
     print_message("held %llu ms, longest write %lld ms\n",
-                  (unsigned long long)wire_stat(live.path, "held_ns") / 1000000,
+                  (unsigned long long)wire_stat(live.path, "held-ns") / 1000000,
                   (long long)(job.report->longest_write_ns / MS));
-    assert_in_range(wire_stat(live.path, "held_ns"), 0, 1100 * MS);
+    assert_in_range(wire_stat(live.path, "held-ns"), 0, 1100 * MS);
     forget(&job);
     live_end(&live);
 }

@@ -5,8 +5,8 @@
 #include "tests/kit/ledger.h"
 #include "tests/live/live.h"
 
-#define MS INT64_C(1000000)
-#define SID 1
+#define MS    INT64_C(1000000)
+#define SID   1
 #define QUEUE 4
 
 static void publish(struct wire *pub, uint64_t *number, int n)
@@ -58,16 +58,16 @@ static void a_stuck_reader_is_not_waited_for_for_ten_seconds(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *reader = wire_open(live.path);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
     uint64_t number = 0;
 
     kit_deadline(60);
-    wire_sub(reader, &(struct wire_sub){.sid = SID, .pattern = "x", .queue_messages = QUEUE});
+    wire_sub(reader, &(struct wire_sub){ .sid = SID, .pattern = "x", .queue_messages = QUEUE });
     wire_block(reader, pub);
     publish(pub, &number, 10);
     assert_in_range(barrier_ms(pub), 900, 1400);
     const int64_t stalled_ns = kit_now_ns();
-    assert_int_equal(wire_stat(live.path, "lost_stuck"), 10 - QUEUE);
+    assert_int_equal(wire_stat(live.path, "lost-stuck"), 10 - QUEUE);
 
     /* It reads again, and is full again: in these ten seconds nobody waits for it. */
     read_all(reader, &ledger);
@@ -114,11 +114,11 @@ static void one_that_takes_nothing_is_never_waited_for_again(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *reader = wire_open(live.path);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
     uint64_t number = 0;
 
     kit_deadline(60);
-    wire_sub(reader, &(struct wire_sub){.sid = SID, .pattern = "x", .queue_messages = QUEUE});
+    wire_sub(reader, &(struct wire_sub){ .sid = SID, .pattern = "x", .queue_messages = QUEUE });
     wire_block(reader, pub);
     publish(pub, &number, 10);
     assert_in_range(barrier_ms(pub), 900, 1400);

@@ -15,7 +15,7 @@ static void expect_peer(struct wire *wire, uint64_t id)
     assert_int_equal(f.envelope.peer.uid, getuid());
     assert_int_equal(f.envelope.peer.gid, getgid());
     struct piece piece = f.envelope.peer.pid;
-    struct cursor cursor = {piece.p, (const uint8_t *)piece.p + piece.len};
+    struct cursor cursor = { piece.p, (const uint8_t *)piece.p + piece.len };
     assert_true(cursor_uint(&cursor, &pid));
     assert_int_equal(pid, getpid());
 
@@ -23,7 +23,7 @@ static void expect_peer(struct wire *wire, uint64_t id)
     uint32_t n;
     int n_groups = getgroups(64, groups);
     piece = f.envelope.peer.groups;
-    cursor = (struct cursor){piece.p, (const uint8_t *)piece.p + piece.len};
+    cursor = (struct cursor){ piece.p, (const uint8_t *)piece.p + piece.len };
     assert_true(cursor_array(&cursor, &n));
     assert_int_equal(n, n_groups);
 }
@@ -35,9 +35,9 @@ static void credentials_come_once_ahead_of_a_senders_first_message(void **state)
     struct wire *a = wire_open(live.path), *b = wire_open(live.path);
     struct wire *asks = wire_open(live.path), *does_not = wire_open(live.path);
 
-    wire_sub(asks, &(struct wire_sub){.sid = 1, .pattern = "x", .credentials = true});
-    wire_sub(asks, &(struct wire_sub){.sid = 2, .pattern = "y"});
-    wire_sub(does_not, &(struct wire_sub){.sid = 1, .pattern = ">"});
+    wire_sub(asks, &(struct wire_sub){ .sid = 1, .pattern = "x", .credentials = true });
+    wire_sub(asks, &(struct wire_sub){ .sid = 2, .pattern = "y" });
+    wire_sub(does_not, &(struct wire_sub){ .sid = 1, .pattern = ">" });
 
     wire_publish(a, "y", "0", 1); /* for a subscription that did not ask */
     wire_barrier(a);
@@ -58,7 +58,7 @@ static void credentials_come_once_ahead_of_a_senders_first_message(void **state)
     wire_expect_text(asks, "x", "4");
     wire_expect_nothing(asks);
 
-    static const char *const seen[] = {"0", "1", "2", "3", "4"};
+    static const char *const seen[] = { "0", "1", "2", "3", "4" };
     for (size_t i = 0; i < KIT_LENGTH(seen); i++)
         wire_expect_text(does_not, i ? "x" : "y", seen[i]);
     wire_expect_nothing(does_not);
@@ -76,8 +76,8 @@ static void an_overlapping_subscription_may_ask(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *sub = wire_open(live.path);
 
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x"});
-    wire_sub(sub, &(struct wire_sub){.sid = 2, .pattern = ">", .credentials = true});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x" });
+    wire_sub(sub, &(struct wire_sub){ .sid = 2, .pattern = ">", .credentials = true });
     wire_publish(pub, "x", "1", 1);
     expect_peer(sub, pub->id);
     wire_expect_text(sub, "x", "1");
@@ -102,9 +102,10 @@ static void credentials_come_again_when_their_place_was_taken(void **state)
 {
     (void)state;
     struct live live = live_begin();
-    struct wire *sub = wire_open(live.path), *a = wire_open(live.path), *other = wire_open(live.path);
+    struct wire *sub = wire_open(live.path), *a = wire_open(live.path),
+                *other = wire_open(live.path);
 
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .credentials = true});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x", .credentials = true });
     wire_publish(a, "x", "1", 1);
     expect_peer(sub, a->id);
     wire_expect_text(sub, "x", "1");
@@ -137,11 +138,11 @@ static void credentials_stay_right_while_the_reader_is_slow(void **state)
     struct live live = live_begin();
     struct wire *sub = wire_open(live.path), *a = wire_open(live.path);
     struct wire *rival = open_rival(live.path, a->id);
-    uint64_t known[PEER_CACHE] = {0};
-    uint8_t payload[3000] = {0};
+    uint64_t known[PEER_CACHE] = { 0 };
+    uint8_t payload[3000] = { 0 };
     struct wire_frame f;
 
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .credentials = true});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x", .credentials = true });
     for (int i = 0; i < 2000; i++) {
         wire_publish(i % 3 ? a : rival, "x", payload, sizeof(payload));
         if (i % 5 == 0)
@@ -173,7 +174,7 @@ static void credentials_of_a_sender_that_has_gone(void **state)
     struct live live = live_begin();
     struct wire *sub = wire_open(live.path), *a = wire_open(live.path);
 
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .credentials = true});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x", .credentials = true });
     wire_block(sub, a);
     wire_publish(a, "x", "last words", 10);
     uint64_t id = a->id;

@@ -31,14 +31,14 @@ static void exactly_one_member_gets_each_message(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *members[3], *plain = wire_open(live.path);
-    uint8_t taken[300] = {0};
+    uint8_t taken[300] = { 0 };
     struct wire_frame f;
 
     for (int i = 0; i < 3; i++) {
         members[i] = wire_open(live.path);
-        wire_sub(members[i], &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+        wire_sub(members[i], &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     }
-    wire_sub(plain, &(struct wire_sub){.sid = 1, .pattern = "x"});
+    wire_sub(plain, &(struct wire_sub){ .sid = 1, .pattern = "x" });
     wire_cork(pub);
     for (uint16_t n = 0; n < 300; n++)
         wire_publish(pub, "x", &n, sizeof(n));
@@ -77,9 +77,9 @@ static void equals_take_turns(void **state)
 
     for (int i = 0; i < 4; i++) {
         members[i] = wire_open(live.path);
-        wire_sub(members[i], &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+        wire_sub(members[i], &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     }
-    int turns[4] = {0};
+    int turns[4] = { 0 };
     for (int n = 1; n <= 40; n++) { /* nobody has anything queued when the next one comes */
         say(pub, "x", 1);
         for (int i = 0; i < 4; i++)
@@ -100,11 +100,11 @@ static void the_publishers_own_member_is_eligible(void **state)
     struct wire *pub = wire_open(live.path), *other = wire_open(live.path);
     struct wire_frame f;
 
-    wire_sub(pub, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(pub, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     for (int i = 0; i < 3; i++)
         wire_publish(pub, "x", "x", 1);
     assert_int_equal(count(pub), 3);
-    wire_sub(other, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(other, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     int own = 0, n_other = 0;
     for (int i = 0; i < 20; i++) {
         wire_publish(pub, "x", "x", 1);
@@ -127,8 +127,8 @@ static void the_least_queued_gets_it(void **state)
     struct wire *pub = wire_open(live.path), *slow = wire_open(live.path),
                 *quick = wire_open(live.path);
 
-    wire_sub(slow, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
-    wire_sub(quick, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(slow, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
+    wire_sub(quick, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     wire_block(slow, pub);
     for (int i = 0; i < 10; i++) {
         say(pub, "x", 10);
@@ -151,9 +151,9 @@ static void what_lies_in_the_socket_counts(void **state)
                 *quick = wire_open(live.path);
     static const uint8_t payload[20000];
 
-    wire_sub(idle, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
-    wire_sub(idle, &(struct wire_sub){.sid = 2, .pattern = "fill"});
-    wire_sub(quick, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(idle, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
+    wire_sub(idle, &(struct wire_sub){ .sid = 2, .pattern = "fill" });
+    wire_sub(quick, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     wire_publish(pub, "fill", payload, sizeof(payload));
     wire_barrier(pub);
     for (int i = 0; i < 10; i++) {
@@ -173,15 +173,15 @@ static void a_member_that_leaves_takes_its_queue_along(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *a = wire_open(live.path), *b = wire_open(live.path);
 
-    wire_sub(a, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(a, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     wire_block(a, pub);
     say(pub, "x", 7);
-    wire_sub(b, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
+    wire_sub(b, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
     uint64_t n_queued = wire_client_number(live.path, a->id, "queued-messages");
     assert_true(n_queued > 7); /* the filler as well */
     wire_close(a);
-    assert_true(kit_wait_for(wire_stat(live.path, "lost_left") > 0, 2000));
-    assert_int_equal(wire_stat(live.path, "lost_left"), n_queued);
+    assert_true(kit_wait_for(wire_stat(live.path, "lost-left") > 0, 2000));
+    assert_int_equal(wire_stat(live.path, "lost-left"), n_queued);
     assert_int_equal(count(b), 0);
     say(pub, "x", 5); /* and the next ones go to who is left */
     assert_int_equal(count(b), 5);
@@ -196,9 +196,9 @@ static void a_group_and_a_plain_subscription_of_one_client_get_one_copy(void **s
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *both = wire_open(live.path);
 
-    wire_sub(both, &(struct wire_sub){.sid = 1, .pattern = "x"});
-    wire_sub(both, &(struct wire_sub){.sid = 2, .pattern = "*", .group = "g"});
-    wire_sub(both, &(struct wire_sub){.sid = 3, .pattern = ">", .group = "h"});
+    wire_sub(both, &(struct wire_sub){ .sid = 1, .pattern = "x" });
+    wire_sub(both, &(struct wire_sub){ .sid = 2, .pattern = "*", .group = "g" });
+    wire_sub(both, &(struct wire_sub){ .sid = 3, .pattern = ">", .group = "h" });
     wire_publish(pub, "x", "1", 1);
     wire_confirm(pub, 1);
     wire_expect_confirmed(pub, 1, 1, 3, 0);
@@ -207,7 +207,7 @@ static void a_group_and_a_plain_subscription_of_one_client_get_one_copy(void **s
     wire_expect_nothing(both);
 
     struct wire *other = wire_open(live.path); /* now g goes here and there */
-    wire_sub(other, &(struct wire_sub){.sid = 9, .pattern = "x", .group = "g"});
+    wire_sub(other, &(struct wire_sub){ .sid = 9, .pattern = "x", .group = "g" });
     int n_g = 0;
     for (int i = 0; i < 10; i++) {
         wire_publish(pub, "x", "2", 1);
@@ -230,8 +230,8 @@ static void a_group_is_of_all_patterns_that_match(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *a = wire_open(live.path), *b = wire_open(live.path);
 
-    wire_sub(a, &(struct wire_sub){.sid = 1, .pattern = "x.*", .group = "g"});
-    wire_sub(b, &(struct wire_sub){.sid = 1, .pattern = "x.>", .group = "g"});
+    wire_sub(a, &(struct wire_sub){ .sid = 1, .pattern = "x.*", .group = "g" });
+    wire_sub(b, &(struct wire_sub){ .sid = 1, .pattern = "x.>", .group = "g" });
     say(pub, "x.1", 20);
     int n_a = count(a), n_b = count(b);
     assert_int_equal(n_a + n_b, 20);
@@ -251,8 +251,8 @@ static void two_members_of_one_client_are_two_members(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *two = wire_open(live.path);
 
-    wire_sub(two, &(struct wire_sub){.sid = 1, .pattern = "x", .group = "g"});
-    wire_sub(two, &(struct wire_sub){.sid = 2, .pattern = "*", .group = "g"});
+    wire_sub(two, &(struct wire_sub){ .sid = 1, .pattern = "x", .group = "g" });
+    wire_sub(two, &(struct wire_sub){ .sid = 2, .pattern = "*", .group = "g" });
     for (int i = 0; i < 10; i++) {
         wire_publish(pub, "x", "1", 1);
         wire_expect_text(two, "x", "1");
@@ -270,7 +270,7 @@ static void a_group_waits_only_when_all_its_members_are_full(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *a = wire_open(live.path), *b = wire_open(live.path);
-    struct wire_sub sub = {.sid = 1, .pattern = "x", .group = "g", .queue_messages = 4};
+    struct wire_sub sub = { .sid = 1, .pattern = "x", .group = "g", .queue_messages = 4 };
     struct wire_frame f;
 
     wire_sub(a, &sub);

@@ -1,11 +1,11 @@
 /* One order for all, under load: four publishers, three subscribers, 20,000 messages each. */
 #include "tests/live/live.h"
 
-#define N_PUBS   4
-#define N_SUBS   3
-#define PER_PUB  20000
-#define N_ALL    (N_PUBS * PER_PUB)
-#define LATE_S   20
+#define N_PUBS  4
+#define N_SUBS  3
+#define PER_PUB 20000
+#define N_ALL   (N_PUBS * PER_PUB)
+#define LATE_S  20
 
 struct seen {
     uint32_t *order; /* publisher << 24 | number */
@@ -37,8 +37,8 @@ static void take_all(struct wire *sub, struct wire *const *pubs, struct seen *se
 
 static void prepare(struct wire *pub, uint32_t salt)
 {
-    static const char *const subjects[] = {"o.a", "o.b", "o.c.d"};
-    uint8_t payload[200] = {0};
+    static const char *const subjects[] = { "o.a", "o.b", "o.c.d" };
+    uint8_t payload[200] = { 0 };
 
     wire_cork(pub);
     for (uint32_t n = 0; n < PER_PUB; n++) {
@@ -53,8 +53,8 @@ static void four_publishers_three_subscribers_one_order(void **state)
     struct live live = live_begin();
     struct wire *all[N_PUBS + N_SUBS];
     struct wire **pubs = all, **subs = all + N_PUBS;
-    struct seen seen[N_SUBS] = {{0}};
-    static const char *const patterns[N_SUBS] = {"o.>", ">", "o.>"};
+    struct seen seen[N_SUBS] = { { 0 } };
+    static const char *const patterns[N_SUBS] = { "o.>", ">", "o.>" };
 
     for (uint32_t i = 0; i < N_PUBS; i++) {
         pubs[i] = wire_open(live.path);
@@ -64,10 +64,10 @@ static void four_publishers_three_subscribers_one_order(void **state)
         subs[i] = wire_open(live.path);
         seen[i].order = calloc(N_ALL, sizeof(uint32_t));
         assert_non_null(seen[i].order);
-        wire_sub(subs[i], &(struct wire_sub){.sid = 1, .pattern = patterns[i]});
+        wire_sub(subs[i], &(struct wire_sub){ .sid = 1, .pattern = patterns[i] });
     }
-    wire_sub(subs[1], &(struct wire_sub){.sid = 2, .pattern = "o.b"});
-    wire_sub(subs[2], &(struct wire_sub){.sid = 3, .pattern = "*.a", .queue_messages = 500});
+    wire_sub(subs[1], &(struct wire_sub){ .sid = 2, .pattern = "o.b" });
+    wire_sub(subs[2], &(struct wire_sub){ .sid = 3, .pattern = "*.a", .queue_messages = 500 });
 
     const int64_t end_ns = kit_now_ns() + LATE_S * INT64_C(1000000000);
     while (seen[0].n + seen[1].n + seen[2].n < (size_t)N_SUBS * N_ALL) {

@@ -23,18 +23,18 @@ static void publish_numbers(struct wire *pub, const char *subject, size_t len, u
 static void one_subscription_drops_and_the_other_does_not(void **state)
 {
     (void)state;
-    static const enum policy policies[] = {POLICY_DROP_OLD, POLICY_DROP_NEW};
+    static const enum policy policies[] = { POLICY_DROP_OLD, POLICY_DROP_NEW };
     struct live live = live_begin();
 
     for (size_t i = 0; i < KIT_LENGTH(policies); i++) {
         struct wire *pub = wire_open(live.path), *sub = wire_open(live.path);
-        struct ledger ledgers[] = {{.sid = 1}, {.sid = 2}, {.sid = 3}};
+        struct ledger ledgers[] = { { .sid = 1 }, { .sid = 2 }, { .sid = 3 } };
 
-        wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW});
+        wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW });
         wire_sub(sub, &(struct wire_sub){
-                          .sid = 2, .pattern = "x", .policy = policies[i], .queue_messages = 7});
+                          .sid = 2, .pattern = "x", .policy = policies[i], .queue_messages = 7 });
         wire_sub(sub, &(struct wire_sub){
-                          .sid = 3, .pattern = "x", .policy = policies[!i], .queue_bytes = 400});
+                          .sid = 3, .pattern = "x", .policy = policies[!i], .queue_bytes = 400 });
         wire_block(sub, pub);
         publish_numbers(pub, "x", 50, 0, 5);
         publish_numbers(pub, "x", 50, 5, 100);
@@ -62,12 +62,12 @@ static void disconnect_beside_another_policy(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *sub = wire_open(live.path);
-    struct ledger ledgers[] = {{.sid = 1}, {.sid = 2}};
+    struct ledger ledgers[] = { { .sid = 1 }, { .sid = 2 } };
     struct wire_frame f;
 
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW });
     wire_sub(sub, &(struct wire_sub){
-                      .sid = 2, .pattern = "x", .policy = POLICY_DISCONNECT, .queue_messages = 7});
+                      .sid = 2, .pattern = "x", .policy = POLICY_DISCONNECT, .queue_messages = 7 });
     wire_block(sub, pub);
     publish_numbers(pub, "x", 50, 0, 20);
     wire_barrier(pub);
@@ -91,12 +91,12 @@ static void runs_are_cut_at_message_boundaries(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *sub = wire_open(live.path);
     struct wire_frame f;
-    uint64_t next[3] = {0}, lost[3] = {0}, n_x = 0, n_y = 0;
+    uint64_t next[3] = { 0 }, lost[3] = { 0 }, n_x = 0, n_y = 0;
 
     wire_sub(sub, &(struct wire_sub){
-                      .sid = 1, .pattern = "*", .policy = POLICY_DROP_OLD, .queue_messages = 13});
+                      .sid = 1, .pattern = "*", .policy = POLICY_DROP_OLD, .queue_messages = 13 });
     wire_sub(sub, &(struct wire_sub){
-                      .sid = 2, .pattern = "x", .policy = POLICY_DROP_OLD, .queue_messages = 5});
+                      .sid = 2, .pattern = "x", .policy = POLICY_DROP_OLD, .queue_messages = 5 });
     wire_block(sub, pub);
     for (uint64_t n = 0; n < 120; n++) { /* payloads of many lengths, in runs of ten */
         uint8_t payload[128];
@@ -147,12 +147,14 @@ static void keep_books(struct live *live, enum policy policy, size_t len, uint64
                        uint64_t burst)
 {
     struct wire *pub = wire_open(live->path), *sub = wire_open(live->path);
-    struct ledger ledger = {.sid = 1};
+    struct ledger ledger = { .sid = 1 };
 
     /* Of the large ones a queue is more than the kernel takes at once, so it is seen half empty. */
-    wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x", .policy = policy,
-                                     .queue_messages = 50,
-                                     .queue_bytes = (len < 1 << 20 ? 45 : 7) * (len + 22)});
+    wire_sub(sub, &(struct wire_sub){ .sid = 1,
+                                      .pattern = "x",
+                                      .policy = policy,
+                                      .queue_messages = 50,
+                                      .queue_bytes = (len < 1 << 20 ? 45 : 7) * (len + 22) });
     wire_block(sub, pub);
     sub->read_max = len < 1000 ? 1000 : 100000;
     for (uint64_t i = 0; i < n_bursts; i++) {
@@ -174,7 +176,7 @@ static const struct {
     size_t len;
     uint64_t n_bursts;
     uint64_t burst;
-} sizes[] = {{1, 400, 40}, {100, 300, 40}, {64 << 10, 100, 20}, {1 << 20, 50, 2}};
+} sizes[] = { { 1, 400, 40 }, { 100, 300, 40 }, { 64 << 10, 100, 20 }, { 1 << 20, 50, 2 } };
 
 static void all_that_drop_old_lost_is_announced(void **state)
 {
@@ -208,12 +210,12 @@ static void all_that_latest_replaced_is_announced(void **state)
         uint8_t *payload = malloc(sizes[i].len);
         const uint64_t n_sent = sizes[i].n_bursts * sizes[i].burst;
         uint64_t delivered = 0, lost = 0;
-        uint8_t last[4] = {0};
+        uint8_t last[4] = { 0 };
         struct wire_frame f;
 
-        wire_sub(sub, &(struct wire_sub){.sid = 1, .pattern = "x.*", .policy = POLICY_LATEST});
+        wire_sub(sub, &(struct wire_sub){ .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST });
         for (uint64_t n = 0; n < n_sent; n++) {
-            const char subject[] = {'x', '.', (char)('0' + n % 4), '\0'};
+            const char subject[] = { 'x', '.', (char)('0' + n % 4), '\0' };
             ledger_payload(payload, sizes[i].len, n);
             wire_publish(pub, subject, payload, sizes[i].len);
             if (n % 16 == 0)

@@ -11,7 +11,7 @@ struct stage {
 
 static struct stage stage_begin(const struct wire_sub *sub)
 {
-    struct stage stage = {.live = live_begin()};
+    struct stage stage = { .live = live_begin() };
 
     stage.pub = wire_open(stage.live.path);
     stage.sub = wire_open(stage.live.path);
@@ -32,7 +32,7 @@ static void say(struct stage *stage, const char *subject, const char *letters)
 {
     wire_cork(stage->pub);
     for (; *letters; letters++) {
-        const char own[] = {'x', '.', *letters, '\0'};
+        const char own[] = { 'x', '.', *letters, '\0' };
         wire_publish(stage->pub, subject ? subject : own, letters, 1);
     }
     wire_flush(stage->pub);
@@ -56,7 +56,7 @@ static void drop_old_announces_in_front_of_what_is_left(void **state)
 {
     (void)state;
     struct stage s = stage_begin(&(struct wire_sub){
-        .sid = 1, .pattern = "x", .policy = POLICY_DROP_OLD, .queue_messages = 4});
+        .sid = 1, .pattern = "x", .policy = POLICY_DROP_OLD, .queue_messages = 4 });
 
     say(&s, "x", "abcd");
     say(&s, "x", "e");
@@ -67,7 +67,7 @@ static void drop_old_announces_in_front_of_what_is_left(void **state)
     wire_expect_nothing(s.sub);
     say(&s, "x", "k"); /* and it goes on as if nothing had been */
     expect_letters(&s, "k");
-    assert_int_equal(wire_stat(s.live.path, "lost_drop_old"), 6);
+    assert_int_equal(wire_stat(s.live.path, "lost-drop-old"), 6);
     assert_int_equal(wire_client_number(s.live.path, s.sub->id, "lost"), 6);
     stage_end(&s);
 }
@@ -76,7 +76,7 @@ static void drop_new_announces_behind_what_is_queued(void **state)
 {
     (void)state;
     struct stage s = stage_begin(&(struct wire_sub){
-        .sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW, .queue_messages = 4});
+        .sid = 1, .pattern = "x", .policy = POLICY_DROP_NEW, .queue_messages = 4 });
 
     say(&s, "x", "abcdefg");
     say(&s, "x", "hij");
@@ -86,7 +86,7 @@ static void drop_new_announces_behind_what_is_queued(void **state)
     say(&s, "x", "k");
     expect_letters(&s, "k");
     wire_expect_nothing(s.sub);
-    assert_int_equal(wire_stat(s.live.path, "lost_drop_new"), 6);
+    assert_int_equal(wire_stat(s.live.path, "lost-drop-new"), 6);
     stage_end(&s);
 }
 
@@ -94,7 +94,7 @@ static void latest_replaces_and_takes_the_place_at_the_end(void **state)
 {
     (void)state;
     struct stage s = stage_begin(&(struct wire_sub){
-        .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST, .queue_messages = 4});
+        .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST, .queue_messages = 4 });
 
     say(&s, NULL, "abc");
     say(&s, NULL, "a"); /* b c a, one replaced in front of b */
@@ -105,7 +105,7 @@ static void latest_replaces_and_takes_the_place_at_the_end(void **state)
     wire_expect_gap(s.sub, 1, 1, GAP_REPLACED);
     expect_letters(&s, "a");
     wire_expect_nothing(s.sub);
-    assert_int_equal(wire_stat(s.live.path, "lost_latest"), 2);
+    assert_int_equal(wire_stat(s.live.path, "lost-latest"), 2);
     stage_end(&s);
 }
 
@@ -113,7 +113,7 @@ static void latest_drops_the_oldest_when_full(void **state)
 {
     (void)state;
     struct stage s = stage_begin(&(struct wire_sub){
-        .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST, .queue_messages = 4});
+        .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST, .queue_messages = 4 });
 
     say(&s, NULL, "abcdef"); /* a and b made room */
     say(&s, NULL, "d");      /* c e f d */
@@ -130,8 +130,8 @@ static void latest_drops_the_oldest_when_full(void **state)
 static void gaps_that_touch_are_one(void **state)
 {
     (void)state;
-    struct stage s = stage_begin(
-        &(struct wire_sub){.sid = 1, .pattern = "x.*", .policy = POLICY_LATEST});
+    struct stage s =
+        stage_begin(&(struct wire_sub){ .sid = 1, .pattern = "x.*", .policy = POLICY_LATEST });
 
     say(&s, NULL, "abcde");
     say(&s, NULL, "bdac"); /* replaced b, then d, then a in front of b, then c between all */
@@ -146,7 +146,7 @@ static void disconnect_ends_the_connection_behind_what_is_queued(void **state)
 {
     (void)state;
     struct stage s = stage_begin(&(struct wire_sub){
-        .sid = 1, .pattern = "x", .policy = POLICY_DISCONNECT, .queue_messages = 4});
+        .sid = 1, .pattern = "x", .policy = POLICY_DISCONNECT, .queue_messages = 4 });
 
     say(&s, "x", "abcd");
     wire_confirm(s.pub, 1);
@@ -167,7 +167,7 @@ static void wait_holds_the_publisher_then_announces_stalled(void **state)
 {
     (void)state;
     struct stage s = stage_begin(
-        &(struct wire_sub){.sid = 1, .pattern = "x", .policy = POLICY_WAIT, .queue_messages = 4});
+        &(struct wire_sub){ .sid = 1, .pattern = "x", .policy = POLICY_WAIT, .queue_messages = 4 });
 
     say(&s, "x", "abcd");
     int64_t start_ns = kit_now_ns();
@@ -177,7 +177,7 @@ static void wait_holds_the_publisher_then_announces_stalled(void **state)
     wire_expect_gap(s.sub, 1, 6, GAP_STALLED);
     expect_letters(&s, "ghij");
     wire_expect_nothing(s.sub);
-    assert_int_equal(wire_stat(s.live.path, "lost_stuck"), 6);
+    assert_int_equal(wire_stat(s.live.path, "lost-stuck"), 6);
     stage_end(&s);
 }
 
@@ -189,21 +189,22 @@ static void bytes_count_as_well_as_messages(void **state)
     (void)state;
     /* A frame on "x" with an empty payload is 22 bytes: 4 of length, 17 of envelope, 1 of subject. */
     enum { FRAME = 22, PAYLOAD = 78 };
-    static const char *const groups[] = {NULL, "g"};
+    static const char *const groups[] = { NULL, "g" };
     uint8_t payload[PAYLOAD + 1];
     struct wire_frame f;
 
     for (size_t i = 0; i < KIT_LENGTH(groups); i++) {
-        struct stage s = stage_begin(&(struct wire_sub){.sid = 1, .pattern = "x",
-                                                        .group = groups[i],
-                                                        .policy = POLICY_DROP_OLD,
-                                                        .queue_bytes = 3 * (FRAME + PAYLOAD)});
+        struct stage s = stage_begin(&(struct wire_sub){ .sid = 1,
+                                                         .pattern = "x",
+                                                         .group = groups[i],
+                                                         .policy = POLICY_DROP_OLD,
+                                                         .queue_bytes = 3 * (FRAME + PAYLOAD) });
         for (int n = 0; n < 3; n++) {
             memset(payload, 'a' + n, sizeof(payload));
             wire_publish(s.pub, "x", payload, PAYLOAD);
             wire_barrier(s.pub);
         }
-        assert_int_equal(wire_stat(s.live.path, "lost_drop_old"), 0); /* exactly full */
+        assert_int_equal(wire_stat(s.live.path, "lost-drop-old"), 0); /* exactly full */
         memset(payload, 'd', sizeof(payload));
         wire_publish(s.pub, "x", payload, PAYLOAD + 1); /* a byte more than one makes room for */
         wire_barrier(s.pub);
@@ -221,16 +222,18 @@ static void bytes_count_as_well_as_messages(void **state)
 static void a_single_message_always_fits_an_empty_queue(void **state)
 {
     (void)state;
-    static const enum policy policies[] = {POLICY_DROP_OLD, POLICY_DROP_NEW, POLICY_LATEST,
-                                           POLICY_DISCONNECT, POLICY_WAIT};
+    static const enum policy policies[] = { POLICY_DROP_OLD, POLICY_DROP_NEW, POLICY_LATEST,
+                                            POLICY_DISCONNECT, POLICY_WAIT };
     uint8_t *payload = calloc(1, 1 << 20);
     struct wire_frame f;
 
     assert_non_null(payload);
     for (size_t i = 0; i < KIT_LENGTH(policies); i++) {
-        struct stage s = stage_begin(&(struct wire_sub){.sid = 1, .pattern = "x.*",
-                                                        .policy = policies[i],
-                                                        .queue_bytes = 1, .queue_messages = 1});
+        struct stage s = stage_begin(&(struct wire_sub){ .sid = 1,
+                                                         .pattern = "x.*",
+                                                         .policy = policies[i],
+                                                         .queue_bytes = 1,
+                                                         .queue_messages = 1 });
         wire_publish(s.pub, "x.a", payload, 1 << 20);
         wire_barrier(s.pub);
         wire_unblock(s.sub);

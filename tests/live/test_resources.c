@@ -90,7 +90,7 @@ static void out_of_descriptors(void **state)
     int64_t cpu_ns = broker_proc_cpu_ns(broker);
     raw_expect_silence(health.witness.fd, 400);
     assert_in_range(broker_proc_cpu_ns(broker) - cpu_ns, 0, 20000000); /* 5 % */
-    assert_int_equal(peer_stat(&health.witness, "refused_descriptors"), n_refused);
+    assert_int_equal(peer_stat(&health.witness, "refused-descriptors"), n_refused);
     for (int i = 0; i < N_PEERS; i++)
         peer_close(&peers[i]);
     broker_proc_expect_n_fds(broker, health.n_fds);

@@ -6,8 +6,8 @@
 #include "tests/kit/ledger.h"
 #include "tests/live/live.h"
 
-#define MS INT64_C(1000000)
-#define SID 1
+#define MS    INT64_C(1000000)
+#define SID   1
 #define QUEUE 4
 /* A second, and what a machine that is busy with other tests may add. */
 #define HELD_AT_MOST_MS 1400
@@ -16,7 +16,7 @@ static struct wire *open_stuck(const struct live *live, struct wire *pub, const 
 {
     struct wire *reader = wire_open(live->path);
 
-    wire_sub(reader, &(struct wire_sub){.sid = SID, .pattern = pattern, .queue_messages = QUEUE});
+    wire_sub(reader, &(struct wire_sub){ .sid = SID, .pattern = pattern, .queue_messages = QUEUE });
     wire_block(reader, pub);
     return reader;
 }
@@ -44,7 +44,7 @@ static int64_t barrier_ms(struct wire *pub)
 /** Reads what @p reader has, and expects @p n_sent messages of which the first were lost. */
 static void expect_stalled(struct wire *reader, uint64_t n_sent)
 {
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
 
     wire_ping(reader, 900);
     ledger_read_to_pong(&ledger, 1, reader, 900);
@@ -66,9 +66,9 @@ static void a_stuck_reader_costs_a_second_and_then_loses_the_oldest(void **state
         publish(pub, "x", i * 50, i * 50 + 50);
         assert_in_range(barrier_ms(pub), 0, 300); /* no second time */
     }
-    assert_in_range(wire_stat(live.path, "held_ns") / MS, 900, HELD_AT_MOST_MS);
+    assert_in_range(wire_stat(live.path, "held-ns") / MS, 900, HELD_AT_MOST_MS);
     expect_stalled(reader, 500);
-    assert_int_equal(wire_stat(live.path, "lost_stuck"), 500 - QUEUE);
+    assert_int_equal(wire_stat(live.path, "lost-stuck"), 500 - QUEUE);
     wire_close(pub);
     wire_close(reader);
     live_end(&live);
@@ -141,9 +141,9 @@ static void a_reader_beside_a_stuck_one_gets_everything(void **state)
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *stuck = open_stuck(&live, pub, "x");
     struct wire *well = wire_open(live.path);
-    struct ledger ledger = {.sid = 7};
+    struct ledger ledger = { .sid = 7 };
 
-    wire_sub(well, &(struct wire_sub){.sid = 7, .pattern = "x"});
+    wire_sub(well, &(struct wire_sub){ .sid = 7, .pattern = "x" });
     publish(pub, "x", 0, 100);
     wire_barrier(pub);
     wire_ping(well, 900);
@@ -190,7 +190,7 @@ enum going { CLOSES, HALF_CLOSES, SAYS_GOODBYE };
 
 static void go(struct wire **pub, enum going going)
 {
-    struct envelope goodbye = {.op = OP_GOODBYE};
+    struct envelope goodbye = { .op = OP_GOODBYE };
 
     goodbye.goodbye.status = STATUS_LEFT;
     if (going == SAYS_GOODBYE)
@@ -207,13 +207,13 @@ static void what_a_held_publisher_sent_before_it_went_arrives(void **state)
 {
     (void)state;
     enum { N = 6000 };
-    static const enum going ways[] = {CLOSES, HALF_CLOSES, SAYS_GOODBYE};
+    static const enum going ways[] = { CLOSES, HALF_CLOSES, SAYS_GOODBYE };
 
     for (size_t i = 0; i < KIT_LENGTH(ways); i++) {
         struct live live = live_begin();
         struct wire *filler = wire_open(live.path), *pub = wire_open(live.path);
         struct wire *reader = open_stuck(&live, filler, "x");
-        struct ledger ledger = {.sid = SID};
+        struct ledger ledger = { .sid = SID };
         struct wire_frame f;
         int size = 1 << 20;
 
@@ -248,9 +248,9 @@ static void what_a_held_publisher_sent_is_counted_when_the_reader_is_stuck(void 
     expect_holding(&live);
     pub = wire_close(pub);
     assert_true(kit_wait_for(wire_stat(live.path, "vanished") == 1 ||
-                                 wire_stat(live.path, "lost_stuck") == 2000 - QUEUE,
+                                 wire_stat(live.path, "lost-stuck") == 2000 - QUEUE,
                              3000));
-    assert_true(kit_wait_for(wire_stat(live.path, "lost_stuck") == 2000 - QUEUE, 3000));
+    assert_true(kit_wait_for(wire_stat(live.path, "lost-stuck") == 2000 - QUEUE, 3000));
     expect_stalled(reader, 2000);
     wire_close(filler);
     wire_close(reader);
@@ -262,14 +262,14 @@ static void a_publisher_stuck_behind_itself_goes_on_after_a_second(void **state)
     (void)state;
     struct live live = live_begin();
     struct wire *other = wire_open(live.path), *self = open_stuck(&live, other, "x");
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
 
     publish(self, "x", 0, 100);
     wire_ping(self, 900); /* its PONG lies behind what it does not read */
-    assert_true(kit_wait_for(wire_stat(live.path, "lost_stuck") == 100 - QUEUE, 3000));
+    assert_true(kit_wait_for(wire_stat(live.path, "lost-stuck") == 100 - QUEUE, 3000));
     ledger_read_to_pong(&ledger, 1, self, 900);
     ledger_expect(&ledger, 100);
-    assert_in_range(wire_stat(live.path, "held_ns") / MS, 900, HELD_AT_MOST_MS);
+    assert_in_range(wire_stat(live.path, "held-ns") / MS, 900, HELD_AT_MOST_MS);
     wire_close(other);
     wire_close(self);
     live_end(&live);

@@ -55,20 +55,20 @@ static void stats_count(void **state)
     (void)state;
     begin();
     peer_sub(&client, 1, "a");
-    uint64_t in = peer_stat(&client, "messages_in"), out = peer_stat(&client, "deliveries");
+    uint64_t in = peer_stat(&client, "messages-in"), out = peer_stat(&client, "deliveries");
     peer_publish(&client, "a", "", 0);
     peer_expect_past_select(&client, OP_MESSAGE);
     peer_publish(&client, "nobody", "", 0);
     peer_publish(&client, "$SYS.no", "", 0);
     peer_expect(&client, OP_REFUSED);
-    assert_int_equal(peer_stat(&client, "messages_in") - in, 3);
+    assert_int_equal(peer_stat(&client, "messages-in") - in, 3);
     assert_int_equal(peer_stat(&client, "deliveries") - out, 1);
-    assert_int_equal(peer_stat(&client, "messages_unmatched"), 1);
-    assert_int_equal(peer_stat(&client, "messages_refused"), 1);
-    assert_int_equal(peer_stat(&client, "frames_rewritten"), 0);
+    assert_int_equal(peer_stat(&client, "messages-unmatched"), 1);
+    assert_int_equal(peer_stat(&client, "messages-refused"), 1);
+    assert_int_equal(peer_stat(&client, "frames-rewritten"), 0);
     raw_send_frame(client.fd, "\x94\x20\0\0\xa1" "a", 6);
     peer_expect(&client, OP_MESSAGE);
-    assert_int_equal(peer_stat(&client, "frames_rewritten"), 1);
+    assert_int_equal(peer_stat(&client, "frames-rewritten"), 1);
     finish();
 }
 

@@ -4,14 +4,15 @@
 #include "tests/kit/ledger.h"
 #include "tests/live/live.h"
 
-#define MS INT64_C(1000000)
+#define MS  INT64_C(1000000)
 #define SID 1
 
 static struct wire *open_reader(const struct live *live, const char *pattern, uint64_t messages)
 {
     struct wire *reader = wire_open(live->path);
 
-    wire_sub(reader, &(struct wire_sub){.sid = SID, .pattern = pattern, .queue_messages = messages});
+    wire_sub(reader,
+             &(struct wire_sub){ .sid = SID, .pattern = pattern, .queue_messages = messages });
     return reader;
 }
 
@@ -38,7 +39,7 @@ static void enter_all(struct ledger *ledger, struct wire *reader, int n_frames)
 
 static int64_t held_ms(const struct live *live)
 {
-    return (int64_t)wire_stat(live->path, "held_ns") / MS;
+    return (int64_t)wire_stat(live->path, "held-ns") / MS;
 }
 
 static void expect_holding(const struct live *live)
@@ -54,7 +55,7 @@ static void a_slow_reader_loses_nothing_and_slows_the_publisher(void **state)
     enum { N = 8000, LEN = 1000 };
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *reader = open_reader(&live, "x", 100);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
     uint64_t n_read_when_all_was_taken = 0;
 
     prepare(pub, "x", LEN, 0, N);
@@ -63,7 +64,7 @@ static void a_slow_reader_loses_nothing_and_slows_the_publisher(void **state)
         if (wire_push(pub) == 0 && !n_read_when_all_was_taken)
             n_read_when_all_was_taken = ledger.delivered;
         enter_all(&ledger, reader, 40); /* a bite */
-        wire_poll((struct wire *[]){pub, reader}, 2, 1);
+        wire_poll((struct wire *[]){ pub, reader }, 2, 1);
         kit_nap();
     }
     ledger_expect(&ledger, N);
@@ -81,7 +82,7 @@ static void a_reader_that_takes_something_each_second_loses_nothing(void **state
     (void)state;
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *reader = open_reader(&live, "x", 4);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
     struct wire_frame f;
 
     wire_block(reader, pub);
@@ -117,10 +118,10 @@ static void ping_and_confirm_of_a_held_publisher_are_answered_after(void **state
     struct live live = live_begin();
     struct wire *pub = wire_open(live.path), *reader = open_reader(&live, "x", 4);
     struct wire *other = wire_open(live.path);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
     struct wire_frame f;
 
-    wire_sub(pub, &(struct wire_sub){.sid = 1, .pattern = "news"});
+    wire_sub(pub, &(struct wire_sub){ .sid = 1, .pattern = "news" });
     wire_block(reader, pub);
     wire_confirm(pub, 1);
     wire_expect_confirmed(pub, 1, 64, 64, 0);
@@ -161,9 +162,9 @@ static void two_held_publishers_both_get_on(void **state)
     (void)state;
     enum { N = 3000, LEN = 1000, STEP = 50 }; /* they write in turn, a little at a time */
     struct live live = live_begin();
-    struct wire *pubs[] = {wire_open(live.path), wire_open(live.path)};
+    struct wire *pubs[] = { wire_open(live.path), wire_open(live.path) };
     struct wire *reader = open_reader(&live, "x", 20);
-    uint64_t next[2] = {0}, said[2] = {0}, n = 0;
+    uint64_t next[2] = { 0 }, said[2] = { 0 }, n = 0;
     struct wire_frame f;
 
     wire_block(reader, pubs[0]);
@@ -186,10 +187,10 @@ static void two_held_publishers_both_get_on(void **state)
             if (n == N) /* half of it all */
                 assert_in_range(next[0], N / 4, N - N / 4);
         }
-        wire_poll((struct wire *[]){pubs[0], pubs[1], reader}, 3, 1000);
+        wire_poll((struct wire *[]){ pubs[0], pubs[1], reader }, 3, 1000);
     }
     expect_holding(&live);
-    assert_int_equal(wire_stat(live.path, "lost_stuck"), 0);
+    assert_int_equal(wire_stat(live.path, "lost-stuck"), 0);
     wire_close(pubs[0]);
     wire_close(pubs[1]);
     wire_close(reader);
@@ -202,7 +203,7 @@ static void a_publisher_may_wait_for_itself(void **state)
     enum { N = 6000, LEN = 1000 };
     struct live live = live_begin();
     struct wire *self = open_reader(&live, "x", 50);
-    struct ledger ledger = {.sid = SID};
+    struct ledger ledger = { .sid = SID };
 
     prepare(self, "x", LEN, 0, N);
     while (ledger.next < N) {

@@ -21,7 +21,7 @@ struct piece {
 };
 
 #define HELLO_MAGIC "brokerd"
-#define SUB_CREDENTIALS UINT64_C(1) /* SUB's flags: send PEER ahead */
+#define SUB_CREDENTIALS UINT64_C(1) /* of SUB and SERVE: send PEER ahead */
 
 enum { ENVELOPE_MAX_WRITTEN = FRAME_PREFIX + MAX_HELLO };
 
@@ -86,6 +86,7 @@ struct envelope {
             uint64_t sid;
             struct piece pattern;
             uint64_t max_open; /* 0: the default */
+            uint64_t flags;
         } serve;
         struct {
             struct piece sids; /* the raw elements, all integers */

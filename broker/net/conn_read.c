@@ -77,6 +77,13 @@ void conn_offer(struct conn *conn)
         feed(conn, conn->in, conn->in_from, conn->in_to);
 }
 
+/* What GOODBYE gave it time for has come; what it asked has deadlines of its own. */
+static void await_answers(struct conn *conn)
+{
+    loop_disarm(conn->net->loop, &conn->timer);
+    conn_eof(conn);
+}
+
 static void end_of_file(struct conn *conn)
 {
     conn->eof = true;
@@ -88,7 +95,7 @@ static void end_of_file(struct conn *conn)
     if (!conn->net->ops->half_closed(conn))
         conn_finish(conn);
     else
-        conn_eof(conn);
+        await_answers(conn);
 }
 
 /* While a farewell lasts, input is read so that closing does not reset. */

@@ -12,6 +12,7 @@ enum {
     SLOTS_MAX = 1 << 18,
     PROBES = 8,
     SWEEP_SLOTS = 64, /* a round */
+    CACHE_BYTES_MAX = 64 << 20,
 };
 
 struct slot {
@@ -23,6 +24,8 @@ struct dest_cache {
     struct slot *slots;
     uint32_t n_slots; /* a power of two */
     uint32_t n;
+    size_t n_bytes;
+    uint32_t evict_at;
     uint32_t sweep_at;
     uint64_t swept_generation; /* all that is left is at least that fresh */
     uint64_t sweep_generation; /* of the sweep under way */
@@ -62,6 +65,7 @@ static void empty_slot(struct route *route, struct slot *slot)
     if (!slot->dest)
         return;
     route->epoch++; /* clients may remember it */
+    route->dests->n_bytes -= slot->dest->n_bytes;
     slot->dest = dest_free(slot->dest);
     route->dests->n--;
 }
@@ -77,6 +81,15 @@ static struct slot *place(struct route *route, struct dest_cache *cache, uint64_
     struct slot *slot = probe(cache, hash, (uint32_t)hash % PROBES);
     empty_slot(route, slot);
     return slot;
+}
+
+/* Gives others up, in turn, until so many bytes more may be kept. */
+static void make_room(struct route *route, struct dest_cache *cache, size_t n_bytes)
+{
+    while (cache->n > 0 && cache->n_bytes + n_bytes > CACHE_BYTES_MAX) {
+        cache->evict_at = (cache->evict_at + 1) & (cache->n_slots - 1);
+        empty_slot(route, &cache->slots[cache->evict_at]);
+    }
 }
 
 static void grow(struct route *route, struct dest_cache *cache)
@@ -110,11 +123,13 @@ static struct dest *make(struct route *route, uint64_t hash, const char *subject
     }
     route->counters->lookups_walked++;
     dest->hash = hash;
+    make_room(route, cache, dest->n_bytes);
     if (cache->n * 2 > cache->n_slots && cache->n_slots < SLOTS_MAX)
         grow(route, cache);
     struct slot *slot = place(route, cache, hash);
     *slot = (struct slot){ hash, dest };
     cache->n++;
+    cache->n_bytes += dest->n_bytes;
     return dest;
 }
 

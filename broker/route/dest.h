@@ -2,8 +2,8 @@
  *
  * A dest lists the receivers of one subject. It is good for one generation of
  * the route: anything that changes who receives what makes it stale, and it is
- * made anew when it is next asked for. The cache is bounded (2^18 subjects);
- * stale answers are swept away a few at a time.
+ * made anew when it is next asked for. The cache is bounded (2^18 subjects, and 64 MiB, since
+ * an answer is as long as it has receivers); stale answers are swept away a few at a time.
  */
 #pragma once
 
@@ -37,6 +37,7 @@ struct pick {
 struct dest {
     uint64_t hash;
     uint64_t generation;
+    size_t n_bytes;        /* what it costs to keep */
     uint32_t n_matched;    /* subscriptions, a group counting one */
     uint32_t n_receivers;
     uint32_t n_groups;

@@ -208,13 +208,28 @@ static bool fill(struct dest *dest, struct found *found)
     return add_services(dest, found);
 }
 
+/* Its arrays have a place for each subscription found, whatever became of it. */
+static size_t cost_of(const struct dest *dest, const struct found *found)
+{
+    size_t place = sizeof(struct receiver) + sizeof(struct dest_group) + sizeof(struct pick);
+    size_t cost = sizeof *dest + 2 + dest->subject_len + found->n_subs * place +
+                  found->n_services * sizeof(struct service *);
+    for (uint32_t i = 0; i < dest->n_receivers; i++) {
+        const struct audience *to = dest->receivers[i].to;
+        cost += to->n > 1 ? sizeof *to + to->n * sizeof(struct lane *) : 0;
+    }
+    return cost;
+}
+
 struct dest *dest_make(struct route *route, const char *subject, size_t len)
 {
     struct found found = { 0 };
     struct dest *dest = dest_new(route, subject, len);
     if (dest) {
         index_match(&route->index, subject, len, collect, &found);
-        if (!fill(dest, &found))
+        if (fill(dest, &found))
+            dest->n_bytes = cost_of(dest, &found);
+        else
             dest = dest_free(dest);
     }
     free(found.subs);

@@ -174,20 +174,20 @@ void sub_remove(struct route *route, struct sub *sub)
 
 /* ---- services -------------------------------------------------------------- */
 
-int service_add(struct route *route, struct client *client, uint32_t sid, const char *pattern,
-                size_t len, uint32_t max_open)
+int service_add(struct route *route, struct client *client, const struct service_wish *wish)
 {
     struct service *service = calloc(1, sizeof *service);
-    struct node *node = service ? index_node(&route->index, pattern, len) : NULL;
+    struct node *node = service ? index_node(&route->index, wish->pattern, wish->pattern_len) : NULL;
     if (!node) {
         free(service);
         return -ENOMEM;
     }
-    lane_init(&service->reg.lane, sid, SUB_QUEUE_BYTES, SUB_QUEUE_MESSAGES);
+    lane_init(&service->reg.lane, wish->sid, SUB_QUEUE_BYTES, SUB_QUEUE_MESSAGES);
+    service->reg.lane.solo.credentials = wish->credentials;
     service->reg.client = client;
     service->reg.node = node;
     service->reg.is_service = true;
-    service->max_open = max_open;
+    service->max_open = wish->max_open;
     LINK(node->services, service, node_next, node_prev);
     LINK(client->services, service, client_next, client_prev);
     sid_add(&route->sids, &service->reg);

@@ -75,8 +75,15 @@ struct sub_wish {
 int sub_add(struct route *route, struct client *client, const struct sub_wish *wish);
 void sub_remove(struct route *route, struct sub *sub);
 
-int service_add(struct route *route, struct client *client, uint32_t sid, const char *pattern,
-                size_t len, uint32_t max_open);
+struct service_wish {
+    uint32_t sid;
+    const char *pattern;   /* valid */
+    size_t pattern_len;
+    uint32_t max_open;
+    bool credentials;
+};
+
+int service_add(struct route *route, struct client *client, const struct service_wish *wish);
 void service_remove(struct route *route, struct service *service);
 
 static inline struct sub *sub_of(struct lane *lane)

@@ -72,21 +72,38 @@ void handle_sub(struct client *client, const struct envelope *envelope)
         answer_error(client, OP_SUB, envelope->sub.ref, status, what);
 }
 
+static enum status check_serve(struct client *client, const struct envelope *e,
+                               const char **ret_what)
+{
+    const struct piece *pattern = &e->serve.pattern;
+    enum status status = check_place(client, e->serve.sid, pattern, ret_what);
+    if (status != STATUS_OK)
+        return status;
+    if (subject_is_sys(pattern->p, pattern->len))
+        return STATUS_RESERVED;
+    if (e->serve.flags & ~SUB_CREDENTIALS) {
+        *ret_what = "flags";
+        return STATUS_BAD_FIELD;
+    }
+    *ret_what = "max-open";
+    return e->serve.max_open > SERVE_OPEN_MAX ? STATUS_QUOTA : STATUS_OK;
+}
+
 void handle_serve(struct client *client, const struct envelope *envelope)
 {
-    const struct piece *pattern = &envelope->serve.pattern;
     const char *what = NULL;
-    enum status status = check_place(client, envelope->serve.sid, pattern, &what);
-    if (status == STATUS_OK && subject_is_sys(pattern->p, pattern->len))
-        status = STATUS_RESERVED;
-    if (status == STATUS_OK && envelope->serve.max_open > SERVE_OPEN_MAX) {
-        what = "max-open";
-        status = STATUS_QUOTA;
+    enum status status = check_serve(client, envelope, &what);
+    if (status == STATUS_OK) {
+        struct service_wish wish = {
+            .sid = (uint32_t)envelope->serve.sid,
+            .pattern = envelope->serve.pattern.p,
+            .pattern_len = envelope->serve.pattern.len,
+            .max_open = or_default(envelope->serve.max_open, SERVE_OPEN_DEFAULT),
+            .credentials = envelope->serve.flags & SUB_CREDENTIALS,
+        };
+        if (service_add(client->route, client, &wish) < 0)
+            status = STATUS_NO_MEMORY;
     }
-    if (status == STATUS_OK &&
-        service_add(client->route, client, (uint32_t)envelope->serve.sid, pattern->p, pattern->len,
-                    or_default(envelope->serve.max_open, SERVE_OPEN_DEFAULT)) < 0)
-        status = STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         answer_ok(client, envelope->serve.ref);
     else

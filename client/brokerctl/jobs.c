@@ -86,7 +86,7 @@ static void answer(struct jobs *jobs, broker_request *request, uint32_t error,
                    : broker_reply(request, bytes->data, bytes->len, flags);
     if (status < 0 && status != -BROKER_E_NO_CALL) {
         print_note("cannot answer: %s", broker_status_text(status));
-        broker_request_free(request);
+        broker_request_drop(request);
     }
 }
 
@@ -146,7 +146,7 @@ static void on_cancel(broker_request *request, int status, void *userdata)
     size_t i = 0;
 
     (void)status;
-    broker_request_free(request);
+    broker_request_drop(request);
     for (struct job *job = jobs->slots; job < jobs->slots + jobs->n_slots; job++) {
         if (job->request != request)
             continue;

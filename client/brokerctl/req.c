@@ -194,7 +194,7 @@ static int wait_done(struct req *req)
 static int ask(struct req *req, const struct text *headers, const struct payload *payload)
 {
     unsigned flags = payload->flags | (req->all ? BROKER_SURVEY : 0U);
-    int status = broker_request_headers_async(req->session->b, NULL, req->subject,
+    int status = broker_call_start_headers(req->session->b, NULL, req->subject,
                                               headers->len ? headers->data : NULL, headers->len,
                                               payload->bytes.data, payload->bytes.len, flags,
                                               req->timeout_ms, on_part, on_done, req);

@@ -111,7 +111,7 @@ static void echo(struct serve *serve, broker_request *request)
     status = broker_reply_headers(request, headers, headers_len, data, len,
                                   broker_message_flags(m) & BROKER_MSGPACK);
     if (status < 0 && status != -BROKER_E_NO_CALL)
-        broker_request_free(request);
+        broker_request_drop(request);
 }
 
 static void on_request(broker_service *service, broker_request *request, void *userdata)

@@ -91,7 +91,7 @@ static int make_handle(struct session *session, const struct ctl *ctl, const cha
         print_note("--url %s: %s; it reads unix:/path or unix:@name", ctl->url,
                    broker_status_text(status));
     else if (status == 0)
-        status = broker_open(&session->b, options);
+        status = broker_new(&session->b, options);
     if (status < 0 && status != -BROKER_E_BAD_ADDRESS)
         print_note("cannot set up: %s", broker_status_text(status));
     broker_options_free(options);

@@ -34,7 +34,7 @@ int sys_ask(struct session *session, const char *subject, const struct text *req
     const void *body = request && request->len ? request->data : NULL;
     unsigned flags = 0;
     uint32_t error = 0;
-    int status = broker_request_wait(session->b, subject, body, body ? request->len : 0,
+    int status = broker_call_wait(session->b, subject, body, body ? request->len : 0,
                                      body ? BROKER_MSGPACK : 0, BROKER_DEFAULT, &answer.data,
                                      &answer.len, &flags, &error);
     struct mp_item head;

@@ -45,7 +45,7 @@ static inline int loop_begin(struct loop_example *example, int argc, char **argv
 {
     int r;
 
-    if (argc < 3 || broker_open(&example->b, NULL) < 0) {
+    if (argc < 3 || broker_new(&example->b, NULL) < 0) {
         fprintf(stderr, "usage: %s PATTERN COUNT\n", argv[0]);
         return 64;
     }

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     broker *b;
     int64_t r;
 
-    if (argc < 2 || broker_open(&b, NULL) < 0) {
+    if (argc < 2 || broker_new(&b, NULL) < 0) {
         fprintf(stderr, "usage: publisher SUBJECT [PAYLOAD]...\n");
         return 64;
     }

@@ -14,7 +14,7 @@ static int ask_one(broker *b, const char *subject, const char *text)
     uint32_t error = 0;
     void *payload = NULL;
     size_t len = 0;
-    int r = broker_request_wait(b, subject, text, strlen(text), 0, BROKER_DEFAULT, &payload, &len,
+    int r = broker_call_wait(b, subject, text, strlen(text), 0, BROKER_DEFAULT, &payload, &len,
                                 NULL, &error);
 
     if (r == 0)
@@ -64,7 +64,7 @@ static void on_done(broker_call *call, const struct broker_result *result, void 
 static int ask_all(broker *b, const char *subject, const char *text)
 {
     struct survey survey = { .b = b };
-    int r = broker_request_async(b, NULL, subject, text, strlen(text), BROKER_SURVEY,
+    int r = broker_call_start(b, NULL, subject, text, strlen(text), BROKER_SURVEY,
                                  BROKER_DEFAULT, on_reply, on_done, &survey);
 
     if (r < 0)
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     broker *b;
     int r;
 
-    if (!subject || broker_open(&b, NULL) < 0) {
+    if (!subject || broker_new(&b, NULL) < 0) {
         fprintf(stderr, "usage: requester [-a] SUBJECT [PAYLOAD]\n");
         return 64;
     }

@@ -40,7 +40,7 @@ static void on_cancel(broker_request *request, int status, void *userdata)
     struct kitchen *kitchen = userdata;
 
     fprintf(stderr, "server: no tea: %s\n", broker_status_text(status));
-    kitchen->tea = broker_request_free(request);
+    kitchen->tea = broker_request_drop(request);
 }
 
 /* Answered later: the request is ours until then. */
@@ -92,7 +92,7 @@ static int serve(struct kitchen *kitchen)
 int main(int argc, char **argv)
 {
     struct kitchen kitchen = { .left = argc > 1 ? strtol(argv[1], NULL, 10) : -1 };
-    int r = broker_open(&kitchen.b, NULL);
+    int r = broker_new(&kitchen.b, NULL);
 
     if (r < 0)
         return 1;

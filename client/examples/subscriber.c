@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     broker *b;
     int r;
 
-    if (argc < 2 || broker_open(&b, NULL) < 0) {
+    if (argc < 2 || broker_new(&b, NULL) < 0) {
         fprintf(stderr, "usage: subscriber PATTERN [COUNT]\n");
         return 64;
     }

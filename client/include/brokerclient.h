@@ -11,7 +11,7 @@
  *   every call on a handle of the parent answers BROKER_E_FORKED, but
  *   broker_free, which then only frees memory and closes the descriptor.
  * - Callbacks run only inside broker_process, broker_run and broker_wait. A
- *   blocking call (broker_flush, broker_confirm, broker_call …) keeps what
+ *   blocking call (broker_flush, broker_confirm, broker_call_wait …) keeps what
  *   arrives meanwhile in an inbox of at most 8 MiB and runs no callback.
  *   Releasing anything, the handle too, is allowed inside any callback.
  * - Functions that can fail return 0 (or a count) on success and a negative
@@ -112,7 +112,7 @@ enum {
 };
 
 /* ---- Options -------------------------------------------------------------
- * Copied by broker_open; free them after it. Setters return 0, or
+ * Copied by broker_new; free them after it. Setters return 0, or
  * -BROKER_E_NO_MEMORY, -BROKER_E_INVALID, -BROKER_E_BAD_ADDRESS. */
 
 int broker_options_new(broker_options **ret);
@@ -142,7 +142,7 @@ int broker_options_set_spin(broker_options *options, unsigned spin_us);
 /* ---- The handle ---------------------------------------------------------- */
 
 /* Makes a handle; options may be NULL. Connects not yet. */
-int broker_open(broker **ret, const broker_options *options);
+int broker_new(broker **ret, const broker_options *options);
 /* Connects, says HELLO, waits for WELCOME. With reconnect on, it tries until the deadline only
  * when the first try is refused because nobody listens. 0;
  * -BROKER_E_UNREACHABLE, -BROKER_E_UNTRUSTED_BROKER, -BROKER_E_DENIED,
@@ -364,11 +364,11 @@ enum { BROKER_SURVEY = 4 }; /* flag of a request: ask every server */
  * most 1 h) runs at the broker from when it handles the request. *ret (may be NULL) serves
  * to cancel until `done` ran. 0; -BROKER_E_BAD_SUBJECT, -BROKER_E_TOO_LARGE,
  * -BROKER_E_NOT_CONNECTED … */
-int broker_request_async(broker *b, broker_call **ret, const char *subject, const void *payload,
+int broker_call_start(broker *b, broker_call **ret, const char *subject, const void *payload,
                          size_t len, unsigned flags, int timeout_ms, broker_reply_fn reply,
                          broker_done_fn done, void *userdata);
 /* With headers. */
-int broker_request_headers_async(broker *b, broker_call **ret, const char *subject,
+int broker_call_start_headers(broker *b, broker_call **ret, const char *subject,
                                  const void *headers, size_t headers_len, const void *payload,
                                  size_t len, unsigned flags, int timeout_ms,
                                  broker_reply_fn reply, broker_done_fn done, void *userdata);
@@ -381,7 +381,7 @@ void broker_call_cancel(broker_call *call);
  * -BROKER_E_SERVER_GONE, -BROKER_E_BUSY, -BROKER_E_TIMEOUT, -BROKER_E_FAILED (an error
  * reply: then the payload is set too) … ret_flags and ret_error (the error
  * reply's number) may be NULL. */
-int broker_request_wait(broker *b, const char *subject, const void *payload, size_t len,
+int broker_call_wait(broker *b, const char *subject, const void *payload, size_t len,
                         unsigned flags, int timeout_ms, void **ret_payload, size_t *ret_len,
                         unsigned *ret_flags, uint32_t *ret_error);
 
@@ -399,7 +399,7 @@ void broker_service_set_notice_fn(broker_service *service,
 int broker_service_status(const broker_service *service); /* as broker_subscription_status */
 broker_service *broker_service_free(broker_service *service);
 
-/* The request as a message; valid until the last reply, or broker_request_free:
+/* The request as a message; valid until the last reply, or broker_request_drop:
  * a server may answer later, outside the callback. */
 const broker_message *broker_request_message(const broker_request *request);
 /* Answers; with BROKER_MORE more parts follow, without it this was the last and the request
@@ -417,7 +417,7 @@ int broker_reply_error(broker_request *request, uint32_t error, const void *payl
 typedef void (*broker_cancel_fn)(broker_request *request, int status, void *userdata);
 void broker_request_set_cancel_fn(broker_request *request, broker_cancel_fn fn, void *userdata);
 /* Gives up without an answer: sends an error reply (error 1, no payload). */
-broker_request *broker_request_free(broker_request *request);
+broker_request *broker_request_drop(broker_request *request);
 
 /* ---- Bounded msgpack check ------------------------------------------------
  * Whether buf[0..len) is exactly one well-formed msgpack value, at most

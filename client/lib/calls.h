@@ -4,7 +4,7 @@
  * more than that many) and a serial above, so finding a call is one comparison,
  * and a reference is never used twice.
  *
- * A call of broker_request_wait has a `waiter`: its answer is taken as it is
+ * A call of broker_call_wait has a `waiter`: its answer is taken as it is
  * scanned. All others are answered as their frames are dispatched.
  */
 #pragma once
@@ -18,7 +18,7 @@
 #include "proto/envelope.h"
 #include "proto/frame.h"
 
-/* What broker_request_wait collects. */
+/* What broker_call_wait collects. */
 struct waiter {
     bool over;
     int status; /* positive, or 0 */

@@ -134,7 +134,7 @@ static void init(broker *b, const broker_options *options)
         b->pid = getpid();
 }
 
-int broker_open(broker **ret, const broker_options *options)
+int broker_new(broker **ret, const broker_options *options)
 {
     broker *b = calloc(1, sizeof *b);
 

@@ -1,4 +1,4 @@
-/* The options, as broker_open copies them. */
+/* The options, as broker_new copies them. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,5 +19,5 @@ struct broker_options {
     unsigned spin_us;
 };
 
-/* The defaults, for a broker_open without options. */
+/* The defaults, for a broker_new without options. */
 void options_init(struct broker_options *options);

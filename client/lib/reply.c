@@ -89,7 +89,7 @@ void broker_request_set_cancel_fn(broker_request *request, broker_cancel_fn fn, 
     request->userdata = userdata;
 }
 
-broker_request *broker_request_free(broker_request *request)
+broker_request *broker_request_drop(broker_request *request)
 {
     if (!request || request->answered)
         return NULL;

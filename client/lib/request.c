@@ -67,15 +67,15 @@ static int ask(broker *b, struct broker_call **ret, struct frame *frame, const c
     return 0;
 }
 
-int broker_request_async(broker *b, broker_call **ret, const char *subject, const void *payload,
+int broker_call_start(broker *b, broker_call **ret, const char *subject, const void *payload,
                          size_t len, unsigned flags, int timeout_ms, broker_reply_fn reply,
                          broker_done_fn done, void *userdata)
 {
-    return broker_request_headers_async(b, ret, subject, NULL, 0, payload, len, flags, timeout_ms,
+    return broker_call_start_headers(b, ret, subject, NULL, 0, payload, len, flags, timeout_ms,
                                         reply, done, userdata);
 }
 
-int broker_request_headers_async(broker *b, broker_call **ret, const char *subject,
+int broker_call_start_headers(broker *b, broker_call **ret, const char *subject,
                                  const void *headers, size_t headers_len, const void *payload,
                                  size_t len, unsigned flags, int timeout_ms,
                                  broker_reply_fn reply, broker_done_fn done, void *userdata)
@@ -154,7 +154,7 @@ static int hand_over(broker *b, struct waiter *waiter, void **ret_payload, size_
     return waiter->status != 0 ? handle_fail(b, waiter->status, NULL) : 0;
 }
 
-int broker_request_wait(broker *b, const char *subject, const void *payload, size_t len,
+int broker_call_wait(broker *b, const char *subject, const void *payload, size_t len,
                         unsigned flags, int timeout_ms, void **ret_payload, size_t *ret_len,
                         unsigned *ret_flags, uint32_t *ret_error)
 {

@@ -23,7 +23,7 @@ static broker *connect_to(const char *url)
     broker *b;
 
     if (broker_options_new(&options) < 0 || broker_options_set_url(options, url) < 0 ||
-        broker_options_set_reconnect(options, 0) < 0 || broker_open(&b, options) < 0)
+        broker_options_set_reconnect(options, 0) < 0 || broker_new(&b, options) < 0)
         die("open", NULL);
     broker_options_free(options);
     if (broker_connect(b, BROKER_DEFAULT) < 0)

@@ -14,7 +14,7 @@ static broker *connect_as(const char *name, const struct work *work)
 
     if (broker_options_new(&options) < 0 || broker_options_set_url(options, work->url) < 0 ||
         broker_options_set_name(options, name) < 0 ||
-        broker_options_set_reconnect(options, 0) < 0 || broker_open(&b, options) < 0)
+        broker_options_set_reconnect(options, 0) < 0 || broker_new(&b, options) < 0)
         role_die(name, "no memory");
     broker_options_free(options);
     if (broker_connect(b, BROKER_DEFAULT) < 0)
@@ -155,7 +155,7 @@ static void ask(broker *b, struct role *role, char *payload, size_t size, uint64
     int64_t asked_ns = kit_now_ns();
 
     memcpy(payload, &number, sizeof(number));
-    if (broker_request_wait(b, PEER_SERVICE, payload, size, 0, BROKER_DEFAULT, &answer, &len, NULL,
+    if (broker_call_wait(b, PEER_SERVICE, payload, size, 0, BROKER_DEFAULT, &answer, &len, NULL,
                             NULL) < 0)
         role_die("request", broker_error_text(b));
     role_sample(role, kit_now_ns() - asked_ns);

@@ -100,7 +100,7 @@ static void open_app(struct app *app, const char *url)
     app->not_sent.in_order = app->unknown.in_order = true;
     assert_int_equal(broker_options_new(&options), 0);
     assert_int_equal(broker_options_set_url(options, url), 0);
-    assert_int_equal(broker_open(&app->b, options), 0);
+    assert_int_equal(broker_new(&app->b, options), 0);
     broker_options_free(options);
     broker_set_event_fn(app->b, on_event, app);
     assert_int_equal(broker_connect(app->b, BROKER_DEFAULT), 0);

@@ -309,7 +309,7 @@ FAKE_UNUSED static broker *fake_client_with(const struct fake *fake, int reconne
     assert_int_equal(broker_options_set_url(options, fake->url), 0);
     assert_int_equal(broker_options_set_reconnect(options, reconnect), 0);
     assert_int_equal(broker_options_set_name(options, "a test"), 0);
-    assert_int_equal(broker_open(&b, options), 0);
+    assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     return b;
 }

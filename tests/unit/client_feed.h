@@ -148,7 +148,7 @@ static inline void feed_open(struct feed *feed)
         abort();
     *feed = (struct feed){ .peer = pair[0] };
     broker_options_set_reconnect(options, 0);
-    broker_open(&feed->b, options);
+    broker_new(&feed->b, options);
     broker_options_free(options);
     broker_set_event_fn(feed->b, feed_on_event, feed);
     for (int i = 0; i < 2; i++) {
@@ -165,8 +165,8 @@ static inline void feed_ask(struct feed *feed)
     broker *b = feed->b;
 
     broker_publish(b, "a", "x", 1, 0);
-    broker_request_async(b, NULL, "a", "x", 1, 0, 1000, feed_on_reply, feed_on_done, feed);
-    broker_request_async(b, NULL, "a", "x", 1, BROKER_SURVEY, 1000, feed_on_reply, feed_on_done,
+    broker_call_start(b, NULL, "a", "x", 1, 0, 1000, feed_on_reply, feed_on_done, feed);
+    broker_call_start(b, NULL, "a", "x", 1, BROKER_SURVEY, 1000, feed_on_reply, feed_on_done,
                          feed);
     broker_confirm_async(b, feed_on_confirmed, feed);
     broker_flush(b, 0);

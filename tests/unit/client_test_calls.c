@@ -108,7 +108,7 @@ static void each_call_gets_its_own_answer(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++)
-        assert_int_equal(broker_request_async(b, &told[i].call, "s", "q", 1,
+        assert_int_equal(broker_call_start(b, &told[i].call, "s", "q", 1,
                                               i == 3 ? BROKER_SURVEY : 0,
                                               i == 0 ? 700 : BROKER_DEFAULT, on_reply, on_done,
                                               &told[i]),
@@ -118,7 +118,7 @@ static void each_call_gets_its_own_answer(void **state)
     assert_string_equal(told[1].log, "sorry/0/77;done -56/0/0/-;");
     assert_string_equal(told[2].log, "done -49/1/0/why;");
     assert_string_equal(told[3].log, "first/0/0;second/0/5;done 0/0/2/-;");
-    assert_int_equal(broker_request_async(b, NULL, "s.*", "q", 1, 0, 1, NULL, NULL, NULL),
+    assert_int_equal(broker_call_start(b, NULL, "s.*", "q", 1, 0, 1, NULL, NULL, NULL),
                      -BROKER_E_BAD_SUBJECT);
     assert_int_equal(broker_close(b, 5000), 0);
     broker_free(b);
@@ -159,9 +159,9 @@ static void a_cancelled_call_is_silent(void **state)
     struct told told = { 0 };
 
     (void)state;
-    broker_request_async(b, &told.call, "s", "q", 1, 0, BROKER_DEFAULT, on_reply, on_done, &told);
+    broker_call_start(b, &told.call, "s", "q", 1, 0, BROKER_DEFAULT, on_reply, on_done, &told);
     broker_call_cancel(told.call);
-    broker_request_async(b, &told.call, "s", "q", 1, 0, BROKER_DEFAULT, cancel_it, on_done, &told);
+    broker_call_start(b, &told.call, "s", "q", 1, 0, BROKER_DEFAULT, cancel_it, on_done, &told);
     fake_process_until(b, told.log[0] != '\0');
     assert_int_equal(broker_close(b, 5000), 0);
     while (broker_process(b) >= 0)
@@ -204,23 +204,23 @@ static void a_request_can_be_waited_for(void **state)
     void *payload = NULL;
 
     (void)state;
-    assert_int_equal(broker_request_wait(b, "s", "q", 1, 0, 5000, &payload, &len, &flags, &error),
+    assert_int_equal(broker_call_wait(b, "s", "q", 1, 0, 5000, &payload, &len, &flags, &error),
                      0);
     assert_string_equal(payload, "joined up");
     assert_int_equal(len, 9);
     assert_int_equal(flags, BROKER_MSGPACK);
     free(payload);
-    assert_int_equal(broker_request_wait(b, "s", "q", 1, 0, 5000, &payload, &len, NULL, &error),
+    assert_int_equal(broker_call_wait(b, "s", "q", 1, 0, 5000, &payload, &len, NULL, &error),
                      -BROKER_E_FAILED);
     assert_string_equal(payload, "no");
     assert_int_equal(error, 404);
     free(payload);
     payload = NULL;
-    assert_int_equal(broker_request_wait(b, "s", "q", 1, 0, 5000, &payload, NULL, NULL, NULL),
+    assert_int_equal(broker_call_wait(b, "s", "q", 1, 0, 5000, &payload, NULL, NULL, NULL),
                      -BROKER_E_NO_SERVER);
     assert_null(payload);
     /* A broker that says nothing: a second more than the deadline, then CANCEL. */
-    assert_int_equal(broker_request_wait(b, "s", "q", 1, 0, 10, &payload, NULL, NULL, NULL),
+    assert_int_equal(broker_call_wait(b, "s", "q", 1, 0, 10, &payload, NULL, NULL, NULL),
                      -BROKER_E_TIMEOUT);
     assert_int_equal(broker_close(b, 5000), 0);
     broker_free(b);
@@ -304,7 +304,7 @@ static void serve_it(broker_service *service, broker_request *request, void *use
         assert_int_equal(broker_reply(request, payload, len, 0), 0);
         assert_int_equal(broker_reply(request, payload, len, 0), -BROKER_E_INVALID);
     } else if (payload[0] == 'n') {
-        assert_null(broker_request_free(request));
+        assert_null(broker_request_drop(request));
     } else if (payload[0] == 'e') {
         assert_int_equal(broker_reply_error(request, 0, NULL, 0, 0), -BROKER_E_INVALID);
         assert_int_equal(broker_reply_error(request, 65536, NULL, 0, 0), -BROKER_E_INVALID);

@@ -254,7 +254,7 @@ static void the_second_address_is_tried(void **state)
     snprintf(url, sizeof url, "unix:%s-not-there,%s", fake->path, fake->url);
     assert_int_equal(broker_options_new(&options), 0);
     assert_int_equal(broker_options_set_url(options, url), 0);
-    assert_int_equal(broker_open(&b, options), 0);
+    assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     assert_int_equal(broker_connect(b, 5000), 0);
     assert_string_equal(broker_url(b), fake->url);
@@ -279,7 +279,7 @@ static void a_broker_of_another_uid_is_not_trusted(void **state)
     snprintf(url, sizeof url, "%s?uid=%u", fake->url, getuid() + 1);
     assert_int_equal(broker_options_new(&options), 0);
     assert_int_equal(broker_options_set_url(options, url), 0);
-    assert_int_equal(broker_open(&b, options), 0);
+    assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     assert_int_equal(broker_connect(b, 5000), -BROKER_E_UNTRUSTED_BROKER);
     broker_free(b);

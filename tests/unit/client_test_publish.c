@@ -259,7 +259,7 @@ static void publishes_nothing_disconnected(void **state)
     (void)state;
     assert_int_equal(broker_options_new(&options), 0);
     broker_options_set_url(options, "unix:/nonexistent/socket");
-    assert_int_equal(broker_open(&b, options), 0);
+    assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     assert_int_equal(broker_publish(b, "a", "x", 1, 0), -BROKER_E_NOT_CONNECTED);
     assert_int_equal(broker_flush(b, 100), -BROKER_E_NOT_CONNECTED);

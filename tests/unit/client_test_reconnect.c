@@ -67,7 +67,7 @@ static void serve_nothing(broker_service *service, broker_request *request, void
 {
     (void)service;
     (void)userdata;
-    broker_request_free(request);
+    broker_request_drop(request);
 }
 
 static void dies_once(struct fake *fake)
@@ -115,7 +115,7 @@ static void all_is_told_and_all_comes_back(void **state)
     for (int i = 3; i <= 5; i++)
         assert_int_equal(broker_publish(b, "x", "3", 1, 0), i);
     assert_int_equal(broker_confirm_async(b, on_confirmed, &told), 0);
-    assert_int_equal(broker_request_async(b, NULL, "s", "q", 1, 0, BROKER_DEFAULT, NULL, on_done,
+    assert_int_equal(broker_call_start(b, NULL, "s", "q", 1, 0, BROKER_DEFAULT, NULL, on_done,
                                           &told),
                      0);
     fake_process_until(b, told.n_messages == 2);

@@ -207,7 +207,7 @@ static void the_inbox_has_a_limit(void **state)
     broker_options_new(&options);
     broker_options_set_url(options, fake->url);
     broker_options_set_buffers(options, 0, 1 << 20);
-    assert_int_equal(broker_open(&b, options), 0);
+    assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     assert_int_equal(broker_connect(b, 5000), 0);
     assert_int_equal(broker_subscribe(b, NULL, "a", NULL, count, &n), 0);

@@ -1,9 +1,13 @@
 #include "broker/broker.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifdef HAVE_SYSTEMD
@@ -22,6 +26,7 @@ struct broker {
     struct loop *loop;
     struct signals *signals;
     struct listener *listeners[INFO_LISTENERS_MAX];
+    char *shown[INFO_LISTENERS_MAX]; /* of one that was handed over: address and name */
     size_t n_listeners;
     struct counters counters;
     struct session session;
@@ -66,22 +71,50 @@ static int listen_failed(const struct setup_error *error, int code)
     return code == -EADDRINUSE ? EXIT_UNAVAILABLE : EXIT_CANTCREAT;
 }
 
+/* "unix:/run/a.sock (a.socket)": where a socket that was handed over is bound, and the
+ * name that it came with. NULL if it is bound nowhere that we know. */
+static char *show_inherited(const struct inherited *inherited)
+{
+    enum { HEAD = offsetof(struct sockaddr_un, sun_path) };
+    struct sockaddr_un bound = { 0 };
+    struct address address = { .kind = ADDRESS_PATH };
+    socklen_t len = sizeof bound;
+    char text[ADDRESS_TEXT_MAX], *shown = NULL;
+    if (getsockname(inherited->fd, (struct sockaddr *)&bound, &len) < 0 || len <= HEAD + 1 ||
+        len > sizeof bound)
+        return NULL;
+    bool abstract = bound.sun_path[0] == '\0';
+    if (abstract)
+        address.kind = ADDRESS_ABSTRACT;
+    memcpy(address.name, bound.sun_path + abstract, len - HEAD - abstract);
+    if (address_format(&address, text, sizeof text) < 0 ||
+        asprintf(&shown, "%s (%s)", text, inherited->name) < 0)
+        return NULL;
+    return shown;
+}
+
+static int adopt(struct broker *broker, const struct inherited *inherited,
+                 struct setup_error *error)
+{
+    size_t i = broker->n_listeners;
+    if (i == INFO_LISTENERS_MAX)
+        return setup_fail(error, -E2BIG, "systemd passed more than %d sockets",
+                          INFO_LISTENERS_MAX);
+    int r = listener_adopt(&broker->listeners[i], broker->loop, inherited->fd, inherited->name,
+                           &listener_handler, broker, error);
+    if (r == 0)
+        broker->shown[broker->n_listeners++] = show_inherited(inherited);
+    return r;
+}
+
 static int listen_inherited(struct broker *broker)
 {
     struct setup_error error = { "" };
     struct inherited *list = NULL;
     int n = inherited_take(&list, &error);
     int r = n < 0 ? n : 0;
-    for (int i = 0; i < n && r == 0; i++) {
-        struct listener **slot = &broker->listeners[broker->n_listeners];
-        r = broker->n_listeners == INFO_LISTENERS_MAX
-                ? setup_fail(&error, -E2BIG, "systemd passed more than %d sockets",
-                             INFO_LISTENERS_MAX)
-                : listener_adopt(slot, broker->loop, list[i].fd, list[i].name, &listener_handler,
-                                 broker, &error);
-        if (r == 0)
-            broker->n_listeners++;
-    }
+    for (int i = 0; i < n && r == 0; i++)
+        r = adopt(broker, &list[i], &error);
     inherited_free(list, n > 0 ? (size_t)n : 0);
     return r < 0 ? listen_failed(&error, r) : 0;
 }
@@ -131,7 +164,8 @@ static int listen_all(struct broker *broker, const struct options *options)
     if (code == 0 && broker->n_listeners == 0)
         code = listen_default(broker, options);
     for (size_t i = 0; i < broker->n_listeners && code == 0; i++) {
-        broker->info.listeners[i] = listener_name(broker->listeners[i]);
+        broker->info.listeners[i] =
+            broker->shown[i] ? broker->shown[i] : listener_name(broker->listeners[i]);
         log_info("listening on %s", broker->info.listeners[i]);
     }
     broker->info.n_listeners = broker->n_listeners;
@@ -246,8 +280,10 @@ static int start(struct broker *broker, const struct options *options)
 
 static struct broker *broker_free(struct broker *broker)
 {
-    for (size_t i = 0; i < broker->n_listeners; i++)
+    for (size_t i = 0; i < broker->n_listeners; i++) {
         listener_free(broker->listeners[i]);
+        free(broker->shown[i]);
+    }
     if (broker->session.loop)
         session_deinit(&broker->session);
     if (broker->loop) {

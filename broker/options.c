@@ -76,7 +76,7 @@ static int add_listen(struct options *options, const char *url)
     struct address_list list;
     struct address_error error;
     if (address_list_parse(&list, url, &error) < 0)
-        return usage("--listen %s: %s at byte %zu", url, error.why, error.at);
+        return usage("--listen %s: wrong at byte %zu: %s", url, error.at + 1, error.why);
     for (size_t i = 0; i < list.n; i++) {
         if (!address_is_unix(&list.at[i]))
             return usage("--listen %s: only unix: addresses are supported yet", url);
@@ -137,17 +137,23 @@ static int set_loop(struct options *options, const char *arg)
     return -1;
 }
 
+static int set_scope(struct options *options, char scope)
+{
+    if (options->scope && options->scope != scope)
+        return usage("--user and --system exclude each other");
+    options->scope = scope;
+    return -1;
+}
+
 static int apply(struct options *options, int option, const char *arg)
 {
     switch (option) {
     case OPT_LISTEN:
         return add_listen(options, arg);
     case OPT_USER:
-        options->scope = 'u';
-        return -1;
+        return set_scope(options, 'u');
     case OPT_SYSTEM:
-        options->scope = 's';
-        return -1;
+        return set_scope(options, 's');
     case OPT_MODE:
         return set_mode(options, arg);
     case OPT_OWNER:
@@ -167,9 +173,21 @@ static int apply(struct options *options, int option, const char *arg)
         puts("brokerd " BROKER_VERSION);
         return EXIT_SUCCESS;
     default:
-        fputs("(see brokerd --help)\n", stderr); /* getopt has said which */
         return EXIT_USAGE;
     }
+}
+
+/* What getopt did not take: ':' and a value is missing, else a long option that
+ * it knows (optopt is its value) has one too many, else it knows none such. */
+static int misparsed(int c, const char *word)
+{
+    if (c == ':')
+        return usage("option '%s' wants a value", word);
+    if (optopt >= OPT_LISTEN)
+        return usage("option '%s' takes no value", word);
+    if (optopt)
+        return usage("unrecognized option '-%c'", optopt);
+    return usage("unrecognized option '%s'", word);
 }
 
 int options_parse(struct options *ret, int argc, char **argv)
@@ -180,8 +198,10 @@ int options_parse(struct options *ret, int argc, char **argv)
         .loop = "auto",
         .log_level = LOG_LEVEL_INFO,
     };
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        int code = apply(ret, option, optarg);
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        int code = option == '?' || option == ':' ? misparsed(option, argv[optind - 1])
+                                                  : apply(ret, option, optarg);
         if (code != -1)
             return code;
     }

@@ -21,7 +21,9 @@ struct piece {
 };
 
 #define HELLO_MAGIC "brokerd"
-#define SUB_CREDENTIALS UINT64_C(1) /* of SUB and SERVE: send PEER ahead */
+/* Flags of SUB and of SERVE: send PEER ahead. */
+#define SUB_CREDENTIALS UINT64_C(1)
+#define SERVE_CREDENTIALS UINT64_C(1)
 
 enum { ENVELOPE_MAX_WRITTEN = FRAME_PREFIX + MAX_HELLO };
 

@@ -28,8 +28,8 @@ void conn_ask(struct conn *conn)
     unsigned events = conn->out.blocked && !conn->hung_up ? LOOP_OUT : LOOP_NONE;
     if (conn_may_read(conn))
         events |= LOOP_IN;
-    if (conn->eof && !conn->hung_up)
-        events |= LOOP_HUP; /* it may die while it waits for answers */
+    if ((conn->eof || conn->held) && !conn->hung_up)
+        events |= LOOP_HUP; /* it may die while it waits */
     loop_mod(conn->net->loop, &conn->io, events);
 }
 
@@ -39,17 +39,29 @@ void conn_eof(struct conn *conn)
     conn_ask(conn);
 }
 
+void conn_hung_up(struct conn *conn)
+{
+    bool was_known = conn->hung_up;
+    conn->hung_up = true;
+    if (was_known || !conn_is_live(conn))
+        return;
+    conn->net->ops->hung_up(conn);
+    outq_deinit(&conn->out);
+}
+
 static void on_event(struct loop_fd *io, unsigned events)
 {
     struct conn *conn = (struct conn *)io;
     if (events & LOOP_HUP) {
         /* Nobody will read what is queued; what was sent to us is still read,
          * and a held connection leaves the poll set until it is its turn. */
-        conn->hung_up = true;
         if (conn->eof) {
-            conn_cut(conn, STATUS_VANISHED, NULL);
+            conn_cut(conn, conn_farewell(conn), NULL);
             return;
         }
+        conn_hung_up(conn);
+        if (conn->state == CONN_DEAD) /* no memory to tell it to others */
+            return;
         conn_ask(conn);
     }
     if ((events & LOOP_OUT) && !conn->hung_up) {
@@ -82,7 +94,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     if (conn->state == CONN_GREETING)
         conn_end(conn, STATUS_HELLO_TIMEOUT, NULL);
     else if (!still_takes(conn) || linger(conn) < 0)
-        conn_cut(conn, conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED, NULL);
+        conn_cut(conn, conn_farewell(conn), NULL);
 }
 
 /* ---- the beginning ------------------------------------------------------- */
@@ -202,8 +214,7 @@ void conn_finish(struct conn *conn)
     if (conn->state != CONN_LEAVING)
         return;
     conn->state = CONN_ENDING;
-    conn->net->ops->ended(conn, conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED,
-                          status_sentence(conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED));
+    conn->net->ops->ended(conn, conn_farewell(conn), status_sentence(conn_farewell(conn)));
     if (linger(conn) == 0)
         conn_dirty(conn);
     else

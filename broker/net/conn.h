@@ -42,6 +42,9 @@ struct conn_ops {
     /* The peer has half-closed; it still reads. Returns whether anything may still have
      * to be sent to it later (open calls); if not, the connection closes when its queue is empty. */
     bool (*half_closed)(struct conn *conn);
+    /* The peer is gone altogether: nothing sent to it arrives any more. What it had sent
+     * is still offered, which may take long if it is held; then it ends. */
+    void (*hung_up)(struct conn *conn);
     /* The connection is over, for the reason `status`. No call into it from now on. */
     void (*ended)(struct conn *conn, enum status status, const char *sentence);
     void (*freed)(struct conn *conn);

@@ -5,6 +5,13 @@
 
 /* The descriptor is readable, or hung up. */
 void conn_read(struct conn *conn);
+/* Nobody reads what is sent to it any more. Idempotent. */
+void conn_hung_up(struct conn *conn);
+/* How one that leaves by itself has left. */
+static inline enum status conn_farewell(const struct conn *conn)
+{
+    return conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED;
+}
 /* There is nothing more to read. */
 void conn_eof(struct conn *conn);
 /* Offers the layer above what the connection has kept. */

@@ -88,7 +88,7 @@ static void end_of_file(struct conn *conn)
 {
     conn->eof = true;
     if (conn->state == CONN_ENDING || conn->hung_up || conn->state == CONN_GREETING) {
-        conn_cut(conn, conn->said_goodbye ? STATUS_LEFT : STATUS_VANISHED, NULL);
+        conn_cut(conn, conn_farewell(conn), NULL);
         return;
     }
     conn->state = CONN_LEAVING;

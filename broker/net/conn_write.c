@@ -99,13 +99,13 @@ static bool send_some(struct conn *conn)
     if (r >= 0)
         return true;
     if (conn->eof || conn->state == CONN_ENDING || r == -ENOMEM) {
-        conn_cut(conn, STATUS_VANISHED, NULL);
+        conn_cut(conn, conn_farewell(conn), NULL);
         return false;
     }
     /* Nobody reads any more; what the peer has sent before is still read. */
-    conn->hung_up = true;
+    conn_hung_up(conn);
     outq_deinit(&conn->out);
-    return true;
+    return conn->state != CONN_DEAD;
 }
 
 static void write_queue(struct conn *conn)

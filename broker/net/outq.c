@@ -6,7 +6,12 @@
 
 #include "broker/net/outq_internal.h"
 
-enum { POOLED_ENTRIES_MAX = 4096, OWN_BLOCK_MIN = 1024, OWN_BLOCK_MAX = 64 << 10 };
+enum {
+    POOLED_ENTRIES_MAX = 4096,
+    OWN_BLOCK_MIN = 1024,
+    OWN_BLOCK_MAX = 64 << 10,
+    DROPPED_MIN = 1 << 20, /* less is not worth moving the rest */
+};
 
 /* ---- entries ------------------------------------------------------------ */
 
@@ -92,10 +97,13 @@ void unlink_entry(struct outq *outq, struct entry *entry)
     entry_free(outq->pool, entry);
 }
 
-static void charge(const struct audience *to, uint64_t n, uint32_t len)
+static void charge(struct entry *entry, uint64_t n, uint32_t len)
 {
+    const struct audience *to = entry->to;
     for (uint32_t i = 0; to && i < to->n; i++) {
         struct lane *lane = to->lanes[i];
+        if (lane->n_messages == 0)
+            lane->oldest = entry;
         lane->n_messages += (uint32_t)n;
         lane->n_bytes += len;
         lane->tail_gap = NULL; /* a loss after this message is another gap */
@@ -166,7 +174,7 @@ int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len
         link_before(outq, entry, NULL);
     }
     outq->n_bytes += len;
-    charge(to, n, len);
+    charge(entry, n, len);
     if (ret)
         *ret = entry;
     return 0;
@@ -206,6 +214,7 @@ bool outq_remove(struct outq *outq, struct entry *entry)
     if (entry == outq->head && outq->head_sent > 0)
         return false;
     entry_tell(entry, false);
+    outq->n_dropped += entry->len;
     outq->n_bytes -= entry->len;
     discharge(entry->to, entry->n, entry->len);
     unlink_entry(outq, entry);
@@ -255,10 +264,22 @@ static void copy_out(struct outq *outq, struct entry *entry)
     unlink_entry(outq, entry);
 }
 
+/* What was copied together need not be dropped together: a short message that is left of a
+ * block pins all of it. Everything is copied anew, at the cost of what was dropped. */
+static void unsettle(struct outq *outq)
+{
+    block_unref(outq->own);
+    outq->own = NULL;
+    outq->settled = NULL;
+    outq->n_dropped = 0;
+}
+
 /* A read block is one that many share: keeping a corner of it alive for a
  * receiver that does not read would pin all of it. */
 void outq_settle(struct outq *outq)
 {
+    if (outq->n_dropped >= outq->n_bytes + DROPPED_MIN)
+        unsettle(outq);
     struct entry *entry = outq->settled ? outq->settled->next : outq->head;
     while (entry) {
         struct entry *next = entry->next;

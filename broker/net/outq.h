@@ -60,6 +60,7 @@ struct outq {
     struct entry *settled;   /* up to here runs are out of the read blocks */
     uint64_t n_bytes;        /* frames queued, each counted once */
     uint64_t n_sent;         /* frames that have left */
+    uint64_t n_dropped;      /* bytes taken out since the rest was last moved together */
     uint32_t head_sent;      /* bytes of the first message of `head` that are gone */
     uint16_t pending_len;
     bool blocked;            /* the kernel takes no more for now */
@@ -92,7 +93,8 @@ void entry_watch(struct entry *entry, struct entry_hook *hook);
  * made. false: it has begun, nothing happened. */
 bool outq_remove(struct outq *outq, struct entry *entry);
 
-/* n more losses of the lane behind its newest message. 0 or -ENOMEM. */
+/* n more losses of the lane behind its newest message; a gap that stands there already takes
+ * them, under its own reason. 0 or -ENOMEM. */
 int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n);
 /* Takes one lane off an entry of one message that has not begun to leave, and puts a gap
  * in its place. 0 or -ENOMEM, and then nothing has happened. */
@@ -105,5 +107,6 @@ bool outq_make_room(struct outq *outq, struct lane *lane, uint32_t len, enum gap
  * is left that may be, or no memory). */
 uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason);
 
-/* Moves short runs that are new since the last call out of the read blocks. */
+/* Moves short runs that are new since the last call out of the read blocks; and, when as much has
+ * been dropped as is left, what is left out of the blocks that it shared with that. */
 void outq_settle(struct outq *outq);

@@ -26,13 +26,16 @@ int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n)
 {
     struct entry *last = lane->n_messages == 0 && !lane->tail_gap ? lane->front_gap
                                                                   : lane->tail_gap;
-    if (last && last->reason == reason) {
+    /* Whatever the reason: two that take turns would else make a gap of each message. */
+    if (last) {
         last->n += n;
     } else {
         struct entry *gap = gap_new(outq, lane, reason, n, NULL);
         if (!gap)
             return -ENOMEM;
         lane->tail_gap = gap;
+        if (lane->n_messages == 0) /* the next message stands behind it, and may be lost as well */
+            lane->front_gap = gap;
     }
     lose(lane, reason, n);
     return 0;
@@ -120,14 +123,16 @@ static int take_off(struct outq *outq, struct lane *lane, struct entry *entry)
     return 0;
 }
 
-/* A gap of the lane right in front of the entry, with no message of the lane
- * between, takes one more; other lanes' entries may stand between. */
+/* A gap of the lane in front of the entry, with no message of the lane
+ * between, takes one more; other lanes' entries may stand between, and gaps of other reasons. */
 static struct entry *gap_in_front(const struct lane *lane, const struct entry *entry,
                                   enum gap reason)
 {
     for (struct entry *e = entry->prev; e; e = e->prev) {
-        if (e->to && audience_has(e->to, lane))
-            return !e->block && e->reason == reason ? e : NULL;
+        if (!e->to || !audience_has(e->to, lane))
+            continue;
+        if (e->block || e->reason == reason)
+            return e->block ? NULL : e;
     }
     return NULL;
 }

@@ -284,6 +284,13 @@ void calls_server_gone(struct route *route, struct client *server)
         server_gone(route, server->asks);
 }
 
+/* The newest stand first, and leave the queue last. */
+void calls_server_deaf(struct route *route, struct client *server)
+{
+    while (server->asks && !server->asks->sent)
+        server_gone(route, server->asks);
+}
+
 void calls_requester_gone(struct route *route, struct client *requester)
 {
     while (requester->calls)

@@ -100,5 +100,7 @@ void call_finish(struct route *route, struct call *call, enum status status, boo
 /* The server's end: its open asks are counted as gone, and the calls that had
  * nobody else end. */
 void calls_server_gone(struct route *route, struct client *server);
+/* The same for the requests that it will not see: those that are still queued. */
+void calls_server_deaf(struct route *route, struct client *server);
 /* The requester's end: its calls end without a word to it. */
 void calls_requester_gone(struct route *route, struct client *requester);

@@ -34,18 +34,31 @@ void route_deinit(struct route *route)
     call_table_deinit(&route->calls);
 }
 
-void route_forget(struct route *route, struct client *client, bool keep_calls)
+static void end_registrations(struct route *route, struct client *client)
 {
-    hold_forget(client);
-    calls_server_gone(route, client);
-    if (!keep_calls)
-        calls_requester_gone(route, client);
     while (client->subs) {
         route->counters->lost_left += client->subs->reg.lane.n_messages;
         sub_remove(route, client->subs);
     }
     while (client->services)
         service_remove(route, client->services);
+}
+
+void route_forget(struct route *route, struct client *client, bool keep_calls)
+{
+    hold_forget(client);
+    calls_server_gone(route, client);
+    if (!keep_calls)
+        calls_requester_gone(route, client);
+    end_registrations(route, client);
+}
+
+void route_hung_up(struct route *route, struct client *client)
+{
+    hold_release_all(client);
+    calls_server_deaf(route, client);
+    calls_requester_gone(route, client);
+    end_registrations(route, client);
 }
 
 static uint64_t *counter_of(struct counters *counters, enum gap reason)

@@ -55,6 +55,9 @@ static inline void route_changed(struct route *route)
  * both sides, whom it holds and by whom it is held. With keep_calls the requests it has open stay,
  * and may still be answered (it has half-closed). */
 void route_forget(struct route *route, struct client *client, bool keep_calls);
+/* Nobody is there to receive: the same, but what it had sent may still be waiting its turn, its
+ * answers among it. */
+void route_hung_up(struct route *route, struct client *client);
 
 /* Notes n losses of a lane: counters, and the client's own. */
 void route_lost(struct route *route, struct client *client, struct lane *lane, enum gap reason,

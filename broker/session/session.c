@@ -23,6 +23,12 @@ static bool on_half_closed(struct conn *conn)
     return client->n_calls > 0;
 }
 
+static void on_hung_up(struct conn *conn)
+{
+    struct client *client = (struct client *)conn;
+    route_hung_up(client->route, client);
+}
+
 static uint64_t *counter_of(struct counters *counters, enum status status, bool said_hello)
 {
     if (status == STATUS_LEFT)
@@ -61,6 +67,7 @@ static void on_room(struct conn *conn)
 static const struct conn_ops conn_ops = {
     .input = ingest,
     .half_closed = on_half_closed,
+    .hung_up = on_hung_up,
     .ended = on_ended,
     .freed = on_freed,
     .room = on_room,
@@ -120,14 +127,20 @@ void session_turn_away(int fd, enum status status, const char *sentence)
     (void)sys_send(fd, buf, len);
 }
 
-static void refuse(struct session *session, int fd, enum status status, const char *sentence)
+static void refuse(struct session *session, int fd, const struct principal *who,
+                   enum status status, const char *sentence)
 {
     struct counters *counters = session->counters;
     counters->refused_denied += status == STATUS_DENIED;
     counters->refused_identity += status == STATUS_NO_IDENTITY;
     counters->refused_memory += status == STATUS_NO_MEMORY;
     counters->refused_shutdown += status == STATUS_SHUTTING_DOWN;
-    log_info("connection refused: %s", sentence ? sentence : status_sentence(status));
+    if (!sentence)
+        sentence = status_sentence(status);
+    if (who)
+        log_info("connection refused: %s (uid %u, pid %d)", sentence, who->uid, who->pid);
+    else
+        log_info("connection refused: %s", sentence);
     session_turn_away(fd, status, sentence);
     sys_close(fd);
 }
@@ -143,7 +156,7 @@ static void admit(struct session *session, int fd, struct principal *principal,
             return;
         free(client);
     }
-    refuse(session, fd, STATUS_NO_MEMORY, NULL);
+    refuse(session, fd, principal, STATUS_NO_MEMORY, NULL);
 }
 
 void session_adopt(struct session *session, int fd, const char *listener)
@@ -154,9 +167,9 @@ void session_adopt(struct session *session, int fd, const char *listener)
     bool known = principal_from_socket(&principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE) == 0;
     int status = admission_check(known ? &principal : NULL, session->own_uid, &sentence);
     if (session->draining)
-        refuse(session, fd, STATUS_SHUTTING_DOWN, NULL);
+        refuse(session, fd, known ? &principal : NULL, STATUS_SHUTTING_DOWN, NULL);
     else if (status != STATUS_OK)
-        refuse(session, fd, (enum status)status, sentence);
+        refuse(session, fd, known ? &principal : NULL, (enum status)status, sentence);
     else
         admit(session, fd, &principal, listener);
     principal_deinit(&principal);

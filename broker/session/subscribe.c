@@ -81,7 +81,7 @@ static enum status check_serve(struct client *client, const struct envelope *e,
         return status;
     if (subject_is_sys(pattern->p, pattern->len))
         return STATUS_RESERVED;
-    if (e->serve.flags & ~SUB_CREDENTIALS) {
+    if (e->serve.flags & ~SERVE_CREDENTIALS) {
         *ret_what = "flags";
         return STATUS_BAD_FIELD;
     }
@@ -99,7 +99,7 @@ void handle_serve(struct client *client, const struct envelope *envelope)
             .pattern = envelope->serve.pattern.p,
             .pattern_len = envelope->serve.pattern.len,
             .max_open = or_default(envelope->serve.max_open, SERVE_OPEN_DEFAULT),
-            .credentials = envelope->serve.flags & SUB_CREDENTIALS,
+            .credentials = envelope->serve.flags & SERVE_CREDENTIALS,
         };
         if (service_add(client->route, client, &wish) < 0)
             status = STATUS_NO_MEMORY;

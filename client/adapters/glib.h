@@ -21,7 +21,8 @@ struct broker_glib {
     GSource source;
     broker *b; /* NULL: detached */
     gpointer tag;
-    int fd; /* what tag watches */
+    int fd;              /* what tag watches, */
+    GIOCondition events; /* and for what */
 };
 
 static inline GIOCondition broker_glib_events(const broker *b)
@@ -35,6 +36,7 @@ static inline GIOCondition broker_glib_events(const broker *b)
 static inline void broker_glib_update_io(struct broker_glib *a)
 {
     int fd = broker_fd(a->b);
+    GIOCondition events = broker_glib_events(a->b);
 
     if (a->tag && a->fd != fd) {
         g_source_remove_unix_fd(&a->source, a->tag);
@@ -42,11 +44,13 @@ static inline void broker_glib_update_io(struct broker_glib *a)
     }
     if (fd < 0)
         return;
-    if (a->tag)
-        g_source_modify_unix_fd(&a->source, a->tag, broker_glib_events(a->b));
-    else
-        a->tag = g_source_add_unix_fd(&a->source, fd, broker_glib_events(a->b));
+    /* Only if it changes: this wakes the loop, which asks again before it sleeps. */
+    if (a->tag && a->events != events)
+        g_source_modify_unix_fd(&a->source, a->tag, events);
+    else if (!a->tag)
+        a->tag = g_source_add_unix_fd(&a->source, fd, events);
     a->fd = fd;
+    a->events = events;
 }
 
 static inline gboolean broker_glib_prepare(GSource *source, gint *timeout_ms)

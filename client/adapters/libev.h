@@ -14,7 +14,6 @@
 #define BROKERCLIENT_LIBEV_H
 
 #include <poll.h>
-#include <time.h>
 
 #include <brokerclient.h>
 #include <ev.h>
@@ -78,19 +77,17 @@ static inline void broker_libev_update_io(struct broker_libev *a)
 static inline void broker_libev_on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     struct broker_libev *a = (struct broker_libev *)w->data;
-    uint64_t deadline = broker_deadline_ns(a->b), now_ns;
-    struct timespec now;
+    uint64_t deadline = broker_deadline_ns(a->b), now;
 
     (void)revents;
     broker_libev_update_io(a);
     ev_timer_stop(loop, &a->timer);
     if (deadline == UINT64_MAX)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    now = broker_now_ns();
     /* libev counts from its own idea of now, which may be a little old. */
     ev_now_update(loop);
-    ev_timer_set(&a->timer, deadline > now_ns ? (double)(deadline - now_ns) * 1e-9 : 0., 0.);
+    ev_timer_set(&a->timer, deadline > now ? (double)(deadline - now) * 1e-9 : 0., 0.);
     ev_timer_start(loop, &a->timer);
 }
 

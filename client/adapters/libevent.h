@@ -14,7 +14,6 @@
 #define BROKERCLIENT_LIBEVENT_H
 
 #include <poll.h>
-#include <time.h>
 
 #include <brokerclient.h>
 #include <event2/event.h>
@@ -90,17 +89,15 @@ static inline int broker_libevent_update_io(struct broker_libevent *a)
 /* Asks the handle what to wait for. 0 or -BROKER_E_NO_MEMORY. */
 static inline int broker_libevent_update(struct broker_libevent *a)
 {
-    uint64_t deadline, now_ns, left = 0;
-    struct timespec now;
+    uint64_t deadline, now, left = 0;
     struct timeval tv;
 
     if (!a->b)
         return 0;
     deadline = broker_deadline_ns(a->b);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    if (deadline > now_ns)
-        left = (deadline - now_ns + 999u) / 1000u;
+    now = broker_now_ns();
+    if (deadline > now)
+        left = (deadline - now + 999u) / 1000u;
     tv.tv_sec = (time_t)(left / 1000000u);
     tv.tv_usec = (suseconds_t)(left % 1000000u);
     if (deadline == UINT64_MAX ? event_del(a->timer) < 0 : event_add(a->timer, &tv) < 0)

@@ -9,13 +9,14 @@
  * in the broker's callbacks, and has to be before broker_free(); the memory goes
  * when the loop has run once more. When the broker handle closes for good,
  * detach it in BROKER_EVENT_CLOSED or after uv_run, which then ends.
+ *
+ * <uv.h> wants POSIX: with -std=c11 define _POSIX_C_SOURCE as 200809L.
  */
 #ifndef BROKERCLIENT_LIBUV_H
 #define BROKERCLIENT_LIBUV_H
 
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <brokerclient.h>
 #include <uv.h>
@@ -132,7 +133,7 @@ static inline void broker_libuv_on_prepare(uv_prepare_t *prepare)
     if (deadline == UINT64_MAX)
         return;
     uv_update_time(a->loop);
-    now = uv_hrtime(); /* CLOCK_MONOTONIC, as ours */
+    now = broker_now_ns();
     uv_timer_start(&a->timer, broker_libuv_on_timer,
                    deadline > now ? (deadline - now + 999999u) / 1000000u : 0, 0);
 }

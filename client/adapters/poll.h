@@ -15,17 +15,8 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <time.h>
 
 #include <brokerclient.h>
-
-static inline uint64_t broker_poll_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Fills *p; without a descriptor it is one that poll ignores. */
 static inline void broker_poll_prepare(const broker *b, struct pollfd *p)
@@ -43,7 +34,7 @@ static inline int broker_poll_timeout(const broker *b, int timeout_ms)
 
     if (deadline == UINT64_MAX)
         return timeout_ms;
-    now = broker_poll_now_ns();
+    now = broker_now_ns();
     /* Rounded up, lest the last millisecond is spun away. */
     left = deadline > now ? (deadline - now + 999999u) / 1000000u : 0;
     if (timeout_ms >= 0 && left > (uint64_t)timeout_ms)
@@ -54,7 +45,7 @@ static inline int broker_poll_timeout(const broker *b, int timeout_ms)
 /* After poll: processes if there is anything to. As broker_process; 0 if not. */
 static inline int broker_poll_process(broker *b, const struct pollfd *p)
 {
-    if (p->revents == 0 && broker_deadline_ns(b) > broker_poll_now_ns())
+    if (p->revents == 0 && broker_deadline_ns(b) > broker_now_ns())
         return 0;
     return broker_process(b);
 }

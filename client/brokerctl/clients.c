@@ -69,13 +69,22 @@ int verb_clients(struct ctl *ctl, int argc, char **argv)
     static const struct usage usage = {
         .verb = "clients",
         .operands = "",
-        .about = "Prints a line for each connection.",
+        .about = "Prints a line for each connection; with --json an object a line. QUEUED is what\n"
+                 "waits at the broker to be sent to it. LISTENER, the socket it came by, is left\n"
+                 "out where all came by the same.",
         .example = "  brokerctl clients",
+        .raw = "print the broker's answers as they are, in msgpack",
     };
     static const struct table_column columns[] = {
-        { "ID", true, false },      { "NAME", false, true },   { "USER", false, true },
-        { "PID", true, false },     { "SUBS", true, false },   { "SERVES", true, false },
-        { "QUEUED", true, false },  { "BYTES", true, false },  { "LISTENER", false, true },
+        { "ID", true, false, false },
+        { "NAME", false, true, false },
+        { "USER", false, true, false },
+        { "PID", true, false, false },
+        { "SUBS", true, false, false },
+        { "SERVES", true, false, false },
+        { "QUEUED MSGS", true, false, false },
+        { "QUEUED BYTES", true, false, false },
+        { "LISTENER", false, true, true },
     };
     _cleanup_session_ struct session session = SESSION_INIT;
     _cleanup_table_ struct table table;
@@ -141,15 +150,20 @@ static void show_list(struct mp map, const char *key, struct table *table,
 static void show_lists(struct mp map)
 {
     static const struct table_column sub_columns[] = {
-        { "SID", true, false },     { "PATTERN", false, true }, { "GROUP", false, true },
-        { "POLICY", false, false }, { "QUEUED", true, false },  { "BYTES", true, false },
-        { "LOST", true, false },    { "LAST LOSS", false, true },
+        { "SID", true, false, false },
+        { "PATTERN", false, true, false },
+        { "GROUP", false, true, false },
+        { "POLICY", false, false, false },
+        { "QUEUED MSGS", true, false, false },
+        { "QUEUED BYTES", true, false, false },
+        { "LOST", true, false, false },
+        { "LAST LOSS", false, true, false },
     };
     static const struct table_column service_columns[] = {
-        { "SID", true, false },
-        { "SERVES", false, true },
-        { "OPEN", true, false },
-        { "MAX OPEN", true, false },
+        { "SID", true, false, false },
+        { "SERVES", false, true, false },
+        { "OPEN", true, false, false },
+        { "MAX OPEN", true, false, false },
     };
     _cleanup_table_ struct table subs, services;
 
@@ -177,6 +191,7 @@ int verb_client(struct ctl *ctl, int argc, char **argv)
         .about = "Prints what the broker knows of one connection: credentials, counters, its\n"
                  "subscriptions and what they lost. ID is that of 'brokerctl clients'.",
         .example = "  brokerctl client 7",
+        .raw = "print the broker's answers as they are, in msgpack",
     };
     _cleanup_session_ struct session session = SESSION_INIT;
     _cleanup_answer_ struct answer answer = { 0 };

@@ -46,18 +46,21 @@ static void add_array(struct text *text, struct mp array)
         text_char(text, '-');
 }
 
+static bool is_size(const struct text *name)
+{
+    return has_suffix(name, "-bytes") || has_suffix(name, "max-payload") ||
+           has_suffix(name, "max-headers");
+}
+
 static void add_value(struct table *table, struct text *name, struct mp value,
                       const struct mp_item *item)
 {
     _cleanup_text_ struct text shown = TEXT_INIT;
     size_t name_len = name->len;
 
-    if (item->type == MP_UINT && has_suffix(name, "-bytes")) {
-        table_cell(table, name->data, name->len);
-        table_size(table, item->number);
-        return;
-    }
-    if (item->type == MP_UINT && has_suffix(name, "-ms")) {
+    if (item->type == MP_UINT && is_size(name)) {
+        text_add_size(&shown, item->number);
+    } else if (item->type == MP_UINT && has_suffix(name, "-ms")) {
         name_len -= strlen("-ms");
         add_span(&shown, item->number);
     } else if (item->type == MP_NIL) {
@@ -111,12 +114,12 @@ static void add_rows(struct table *table, struct text *prefix, struct mp *mp, si
 void facts_print(struct mp map, bool numbers)
 {
     static const struct table_column texts_columns[] = {
-        { NULL, false, false },
-        { NULL, false, true },
+        { NULL, false, false, false },
+        { NULL, false, true, false },
     };
     static const struct table_column numbers_columns[] = {
-        { NULL, false, false },
-        { NULL, true, false },
+        { NULL, false, false, false },
+        { NULL, true, false, false },
     };
     _cleanup_table_ struct table table;
     _cleanup_text_ struct text prefix = TEXT_INIT;

@@ -21,6 +21,7 @@ int verb_info(struct ctl *ctl, int argc, char **argv)
         .operands = "",
         .about = "Prints what the broker is: version, instance, uptime, limits.",
         .example = "  brokerctl info --json | jq -r .version",
+        .raw = "print the broker's answers as they are, in msgpack",
     };
 
     return sys_simple_verb(ctl, &usage, argc, argv, "$SYS.info", show_info);
@@ -33,6 +34,7 @@ int verb_stats(struct ctl *ctl, int argc, char **argv)
         .operands = "",
         .about = "Prints what the broker has counted since it started.",
         .example = "  brokerctl stats",
+        .raw = "print the broker's answers as they are, in msgpack",
     };
 
     return sys_simple_verb(ctl, &usage, argc, argv, "$SYS.stats", show_stats);

@@ -85,10 +85,17 @@ static size_t max_line(const struct stream *stream)
     return stream->job->form == PAYLOAD_JSON ? 4 * max : max;
 }
 
-static int tell_too_large(const struct stream *stream, uint64_t line)
+static int tell_too_large(const struct stream *stream, uint64_t line, size_t added)
 {
+    size_t max = broker_max_payload(stream->session->b);
+
+    if (added)
+        return print_failure(EXIT_DATA,
+                             "line %" PRIu64 ": larger than a payload may be, %zu bytes, of which "
+                             "msgpack takes %zu",
+                             line, max, added);
     return print_failure(EXIT_DATA, "line %" PRIu64 ": larger than a payload may be, %zu bytes",
-                         line, broker_max_payload(stream->session->b));
+                         line, max);
 }
 
 /* -1 to go on, else an exit code. */
@@ -104,7 +111,7 @@ static int publish_line(struct stream *stream, const char *line, size_t len)
                              job->form == PAYLOAD_JSON ? "JSON that can be sent" : "text",
                              text_string(&stream->why));
     if (stream->payload.bytes.len > broker_max_payload(b))
-        return tell_too_large(stream, stream->line);
+        return tell_too_large(stream, stream->line, stream->payload.added);
     number = broker_publish_headers(b, job->subject, job->headers->len ? job->headers->data : NULL,
                                     job->headers->len, stream->payload.bytes.data,
                                     stream->payload.bytes.len, stream->payload.flags);
@@ -131,7 +138,7 @@ static int publish_lines(struct stream *stream, size_t n_new)
     }
     input->len = (size_t)(end - from);
     memmove(input->data, from, input->len);
-    return code < 0 && input->len > max_line(stream) ? tell_too_large(stream, stream->line + 1)
+    return code < 0 && input->len > max_line(stream) ? tell_too_large(stream, stream->line + 1, 0)
                                                      : code;
 }
 

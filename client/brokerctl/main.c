@@ -36,7 +36,7 @@ static int print_overview(void)
                      "Talks to a brokerd. Verbs:\n");
     for (size_t i = 0; i < N_VERBS; i++)
         text_printf(&text, "  %-10s%s\n", verbs[i].name, verbs[i].summary);
-    text_puts(&text, "\nbrokerctl VERB --help explains a verb. Without --url the broker is that\n"
+    text_puts(&text, "\nbrokerctl help VERB explains a verb. Without --url the broker is that\n"
                      "of $BROKER_URL, else the user's, else the system's.\n\n"
                      "Exit codes: 0 ok, 1 failure, 2 a negative answer, 3 denied, 4 timeout,\n"
                      "64 usage, 65 bad data, 69 broker not reachable.\n\n"
@@ -97,7 +97,9 @@ int main(int argc, char **argv)
         return print_version();
     if (verb >= argc)
         return options_misuse("wants a verb, such as pub or sub");
-    if (!strcmp(argv[verb], "help"))
+    if (strcmp(argv[verb], "help"))
+        return run_verb(&ctl, argc - verb, argv + verb);
+    if (verb + 1 == argc)
         return print_overview();
-    return run_verb(&ctl, argc - verb, argv + verb);
+    return run_verb(&ctl, 2, (char *[]){ argv[verb + 1], (char[]){ "--help" }, NULL });
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SPECS = 24, N_COMMON = 6 };
+enum { MAX_SPECS = 24, HELP_COLUMN = 26, HELP_WIDTH = 80 };
 
 /* One flat table of the verb's options and the common ones, as getopt wants it. */
 struct parser {
@@ -19,19 +19,21 @@ struct parser {
     bool user, system, help, version;
 };
 
-static void add_common(struct parser *parser, struct ctl *ctl)
+/* `raw` explains --raw; NULL: it is no option here. */
+static void add_common(struct parser *parser, struct ctl *ctl, const char *raw)
 {
-    const struct option_spec common[N_COMMON] = {
+    const struct option_spec common[] = {
         { "url", 0, OPTION_TEXT, &ctl->url, "URL", "the broker's address, such as unix:/path" },
         { "user", 0, OPTION_FLAG, &parser->user, NULL, "the user's broker and no other" },
         { "system", 0, OPTION_FLAG, &parser->system, NULL, "the system's broker and no other" },
         { "json", 0, OPTION_FLAG, &ctl->json, NULL, "print JSON, an object a line" },
-        { "raw", 0, OPTION_FLAG, &ctl->raw, NULL, "payloads are bytes, passed on as they are" },
+        { "raw", 0, OPTION_FLAG, &ctl->raw, NULL, raw },
         { "help", 'h', OPTION_FLAG, &parser->help, NULL, "print this" },
     };
 
-    memcpy(&parser->specs[parser->n], common, sizeof common);
-    parser->n += N_COMMON;
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+        if (common[i].help)
+            parser->specs[parser->n++] = common[i];
 }
 
 /* `prefix`: "+:" stops at the first operand, ":" takes options behind it too. */
@@ -175,13 +177,33 @@ int options_parse_global(struct ctl *ctl, int argc, char **argv, int *ret_verb, 
     parser.specs[0].name = "version";
     parser.specs[0].letter = 'V';
     parser.specs[0].dest = &parser.version;
-    add_common(&parser, ctl);
+    add_common(&parser, ctl, "payloads are bytes");
     build_tables(&parser, "+:");
     code = run_getopt(&parser, ctl, argc, argv);
     *ret_verb = optind;
     *ret_help = parser.help;
     *ret_version = parser.version;
     return code;
+}
+
+/* Words from `column` on, in lines of at most HELP_WIDTH. */
+static void help_words(struct text *text, const char *words, size_t column)
+{
+    while (*words) {
+        size_t len = strcspn(words, " ");
+
+        if (column + 1 + len > HELP_WIDTH) {
+            text_printf(text, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            text_char(text, ' ');
+            column++;
+        }
+        text_add(text, words, len);
+        column += len;
+        words += len + (words[len] == ' ');
+    }
+    text_char(text, '\n');
 }
 
 static void help_option(struct text *text, const struct option_spec *spec)
@@ -195,7 +217,8 @@ static void help_option(struct text *text, const struct option_spec *spec)
     if (spec->arg)
         text_printf(text, " %s", spec->arg);
     width = text->len - begin;
-    text_printf(text, "%*s%s\n", width < 26 ? (int)(26 - width) : 2, "", spec->help);
+    text_printf(text, "%*s", width < HELP_COLUMN ? (int)(HELP_COLUMN - width) : 2, "");
+    help_words(text, spec->help, width < HELP_COLUMN ? HELP_COLUMN : width + 2);
 }
 
 static int print_help(const struct parser *parser, const struct usage *usage)
@@ -220,7 +243,7 @@ int options_parse(struct ctl *ctl, const struct usage *usage, const struct optio
 
     if (n_specs)
         memcpy(parser.specs, specs, n_specs * sizeof *specs);
-    add_common(&parser, ctl);
+    add_common(&parser, ctl, usage->raw);
     build_tables(&parser, ":");
     /* A scope given before the verb gives way to one behind it. */
     code = run_getopt(&parser, ctl, argc, argv);
@@ -228,6 +251,10 @@ int options_parse(struct ctl *ctl, const struct usage *usage, const struct optio
         return code;
     if (parser.help)
         return print_help(&parser, usage);
+    if (ctl->raw && !usage->raw)
+        return options_misuse("--raw means nothing to %s", usage->verb);
+    if (ctl->raw && ctl->json && !usage->raw_beside_json)
+        return options_misuse("--json and --raw exclude each other");
     *ret = (struct operands){ argv + optind, argc - optind };
     return -1;
 }

@@ -1,7 +1,7 @@
 /* Command lines: one table a verb, from which they are parsed and explained.
  *
- * A verb lists its own options; --url, --user, --system, --json, --raw and
- * --help belong to every verb and are added here. What the command line asks
+ * A verb lists its own options; --url, --user, --system, --json and --help
+ * belong to every verb and are added here, --raw where it means something. What the command line asks
  * for goes straight into the variables that the table points to. Strings are
  * those of argv. Messages go to standard error, help to standard output.
  */
@@ -55,6 +55,8 @@ struct usage {
     const char *operands;
     const char *about;
     const char *example;
+    const char *raw;       /* what --raw does; NULL: nothing, and it is refused */
+    bool raw_beside_json;  /* they are about different things here; else they exclude each other */
 };
 
 struct operands {

@@ -38,6 +38,7 @@ static bool set_string(struct payload *payload, const char *data, size_t len, st
     }
     msgpack_packer_init(&pk, &payload->bytes, json_pack_write);
     msgpack_pack_str_with_body(&pk, data, len);
+    payload->added = payload->bytes.len - len;
     return true;
 }
 
@@ -46,6 +47,7 @@ bool payload_set(struct payload *payload, enum payload_form form, const char *da
 {
     text_clear(&payload->bytes);
     payload->flags = form == PAYLOAD_OPAQUE ? 0 : BROKER_MSGPACK;
+    payload->added = 0;
     if (form == PAYLOAD_STRING)
         return set_string(payload, data, len, ret_why);
     if (form == PAYLOAD_JSON)
@@ -72,21 +74,24 @@ static int read_all(int fd, struct text *ret)
     }
 }
 
+static const char *name_of(const char *file)
+{
+    return strcmp(file, "-") ? file : "standard input";
+}
+
 static int read_file(const char *file, struct text *ret)
 {
     bool is_stdin = !strcmp(file, "-");
     int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     int error = fd < 0 ? -errno : read_all(fd, ret);
 
-    if (is_stdin)
-        file = "standard input";
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (error == -EFBIG)
-        return print_failure(EXIT_DATA, "%s is larger than a payload may be, %zu bytes", file,
-                             max_payload);
+        return print_failure(EXIT_DATA, "%s is larger than a payload may be, %zu bytes",
+                             name_of(file), max_payload);
     if (error)
-        return print_failure(1, "cannot read %s: %s", file, strerror(-error));
+        return print_failure(1, "cannot read %s: %s", name_of(file), strerror(-error));
     return 0;
 }
 
@@ -98,6 +103,8 @@ int payload_load(struct payload *payload, enum payload_form form, const char *op
 
     if (operand && file)
         return options_misuse("a payload and --file exclude each other");
+    if (form == PAYLOAD_JSON && !operand && !file)
+        return options_misuse("--from-json wants a payload, or --file");
     if (!operand && !file)
         return 0;
     if (file) {
@@ -109,9 +116,22 @@ int payload_load(struct payload *payload, enum payload_form form, const char *op
     }
     if (payload_set(payload, form, bytes.data, bytes.len, &why))
         return 0;
-    return print_failure(EXIT_DATA, "%s is not %s: %s", file ? file : "the payload",
+    return print_failure(EXIT_DATA, "%s is not %s: %s", file ? name_of(file) : "the payload",
                          form == PAYLOAD_JSON ? "JSON that can be sent" : "text",
                          text_string(&why));
+}
+
+int payload_check_size(const struct payload *payload, size_t max)
+{
+    if (payload->bytes.len <= max)
+        return 0;
+    if (payload->added)
+        return print_failure(EXIT_DATA,
+                             "the payload has %zu bytes, %zu of them msgpack's, and may have %zu "
+                             "(--raw sends it without msgpack)",
+                             payload->bytes.len, payload->added, max);
+    return print_failure(EXIT_DATA, "the payload has %zu bytes, and may have %zu",
+                         payload->bytes.len, max);
 }
 
 /* ---- headers --------------------------------------------------------------- */
@@ -160,12 +180,13 @@ void payload_show(struct text *out, const void *data, size_t len, unsigned flags
     if (flags & BROKER_MSGPACK) {
         if (json_from_msgpack(out, data, len))
             return;
-        text_puts(out, "(malformed msgpack) ");
+        text_puts(out, "(malformed msgpack, base64) ");
     } else if (utf8_check(data, len, NULL)) {
         text_add_safe(out, data, len);
         return;
+    } else {
+        text_puts(out, "(base64) ");
     }
-    text_puts(out, "base64:");
     text_add_base64(out, data, len);
 }
 

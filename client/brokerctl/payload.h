@@ -16,9 +16,10 @@ enum payload_form {
 struct payload {
     struct text bytes;
     unsigned flags; /* BROKER_MSGPACK, or 0 */
+    size_t added;   /* of the bytes, those that make text a msgpack string */
 };
 
-#define PAYLOAD_INIT { TEXT_INIT, 0 }
+#define PAYLOAD_INIT { TEXT_INIT, 0, 0 }
 #define _cleanup_payload_ __attribute__((cleanup(payload_deinit)))
 
 void payload_deinit(struct payload *payload);
@@ -32,11 +33,13 @@ bool payload_set(struct payload *payload, enum payload_form form, const char *da
  * input). 0, or an exit code after saying what was wrong. */
 int payload_load(struct payload *payload, enum payload_form form, const char *operand,
                  const char *file);
+/* 0, or EXIT_DATA after saying how much larger than `max` bytes it is. */
+int payload_check_size(const struct payload *payload, size_t max);
 /* One msgpack map of K=V; values are strings, but for ttl-ms. Nothing is
  * appended if there are none. 0, or an exit code after saying what was wrong. */
 int payload_headers(struct text *ret, const struct option_list *pairs);
 
-/* For people: JSON if it is msgpack, the text itself if it is text, else "base64:…". */
+/* For people: JSON if it is msgpack, the text itself if it is text, else "(base64) …". */
 void payload_show(struct text *out, const void *data, size_t len, unsigned flags);
 /* The same with more to it: as a member of a JSON object, "payload", "payload-text" or
  * "payload-base64"; without commas around it. */

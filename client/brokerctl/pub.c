@@ -15,6 +15,8 @@ static const struct usage usage = {
     .example = "  brokerctl pub log.web 'it works'\n"
                "  brokerctl pub sensor.1 --from-json '{\"celsius\": 21.5}' --confirm\n"
                "  tail -F /var/log/syslog | brokerctl pub log.host --lines",
+    .raw = "send the bytes as they are, opaque",
+    .raw_beside_json = true,
 };
 
 struct pub {
@@ -70,7 +72,10 @@ static int publish_one(struct session *session, const struct pub *pub, const str
 {
     const char *headers_data = headers->len ? headers->data : NULL;
     int64_t number;
+    int code = payload_check_size(payload, broker_max_payload(session->b));
 
+    if (code)
+        return code;
     broker_set_publish_timeout(session->b, pub->timeout_ms);
     number = broker_publish_headers(session->b, pub->subject, headers_data, headers->len,
                                     payload->bytes.data, payload->bytes.len, payload->flags);

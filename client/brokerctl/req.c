@@ -23,12 +23,13 @@ static const struct usage usage = {
              "follows on standard error, with --json as the last line.",
     .example = "  brokerctl req host.info --timeout 1s\n"
                "  brokerctl req 'cluster.health' --all --json",
+    .raw = "send the bytes as they are, opaque, and print payloads as they are",
 };
 
 struct req {
     const struct ctl *ctl;
     struct session *session;
-    const char *subject, *file;
+    const char *subject, *file, *timeout;
     bool all, from_json;
     int timeout_ms;
     struct option_list *headers;
@@ -40,7 +41,7 @@ struct req {
 static int parse(struct ctl *ctl, struct req *req, int argc, char **argv, struct operands *ret)
 {
     const struct option_spec specs[] = {
-        { "timeout", 't', OPTION_DURATION, &req->timeout_ms, "TIME",
+        { "timeout", 't', OPTION_TEXT, &req->timeout, "TIME",
           "the deadline, up to 1h (5s)" },
         { "all", 'a', OPTION_FLAG, &req->all, NULL, "a survey: ask every server" },
         { "file", 'f', OPTION_TEXT, &req->file, "FILE",
@@ -55,8 +56,9 @@ static int parse(struct ctl *ctl, struct req *req, int argc, char **argv, struct
         return code;
     if (ret->n < 1 || ret->n > 2)
         return options_misuse("wants a subject and at most one payload; quote what has spaces");
-    if (req->timeout_ms < 1 || req->timeout_ms > MAX_TIMEOUT_MS)
-        return options_misuse("--timeout: wants a time from 1ms to 1h");
+    if (req->timeout && (!parse_duration(req->timeout, &req->timeout_ms) || req->timeout_ms < 1 ||
+                         req->timeout_ms > MAX_TIMEOUT_MS))
+        return options_misuse("--timeout %s: wants a time from 1ms to 1h", req->timeout);
     req->subject = ret->v[0];
     return -1;
 }
@@ -142,12 +144,28 @@ static int survey_code(const struct broker_result *r)
     return r->asked == 0 ? EXIT_NEGATIVE : r->timed_out ? EXIT_TIMEOUT : 1;
 }
 
+/* The request went, or did not, and then the connection was lost. */
+static bool tell_lost(const struct req *req, int status)
+{
+    if (status == -BROKER_E_NOT_SENT)
+        print_note("%s: the broker went away before it had the request", req->subject);
+    else if (status == -BROKER_E_UNKNOWN_FATE || status == -BROKER_E_CLOSED)
+        print_note("%s: the broker went away before the answer came; the request may have been "
+                   "served",
+                   req->subject);
+    else
+        return false;
+    return true;
+}
+
 static void tell_result(const struct req *req, const struct broker_result *r)
 {
     const char *queue = r->status != -BROKER_E_SERVER_GONE ? ""
                         : r->left_queue ? "; it may have seen the request"
                                         : "; it had not been handed the request";
 
+    if (tell_lost(req, r->status))
+        return;
     print_note("%s: %s%s%s%s%s", req->subject, r->text, r->what ? " (" : "",
                r->what ? r->what : "", r->what ? ")" : "", queue);
 }
@@ -194,7 +212,11 @@ static int wait_done(struct req *req)
 static int ask(struct req *req, const struct text *headers, const struct payload *payload)
 {
     unsigned flags = payload->flags | (req->all ? BROKER_SURVEY : 0U);
-    int status = broker_call_start_headers(req->session->b, NULL, req->subject,
+    int status, code = payload_check_size(payload, broker_max_payload(req->session->b));
+
+    if (code)
+        return code;
+    status = broker_call_start_headers(req->session->b, NULL, req->subject,
                                               headers->len ? headers->data : NULL, headers->len,
                                               payload->bytes.data, payload->bytes.len, flags,
                                               req->timeout_ms, on_part, on_done, req);

@@ -17,14 +17,17 @@ enum {
 static const struct usage usage = {
     .verb = "serve",
     .operands = "PATTERN",
-    .about = "Answers requests whose subject matches. COMMAND is run once a request: the request\n"
-             "on its standard input, the reply from its standard output without a last newline.\n"
-             "It gets a string as text, other msgpack as JSON, and BROKER_SUBJECT and\n"
-             "BROKER_SENDER in its environment. A non-zero exit is an error reply with that\n"
-             "number. Ends at Ctrl-C with exit code 0; comes back when the broker does.",
+    .about = "Answers requests whose subject matches. COMMAND is run once a request: the\n"
+             "request on its standard input, the reply from its standard output without a\n"
+             "last newline. It gets a string as text, other msgpack as JSON, and\n"
+             "BROKER_SUBJECT and BROKER_SENDER in its environment. A non-zero exit is an\n"
+             "error reply with that number. Ends at Ctrl-C with exit code 0; comes back when\n"
+             "the broker does.",
     .example = "  brokerctl serve host.info -- uname -a\n"
                "  brokerctl serve 'echo.>' --echo\n"
                "  brokerctl serve sum.sha256 --raw --jobs 2 -- sha256sum",
+    .raw = "the command reads and prints payloads as they are",
+    .raw_beside_json = true,
 };
 
 struct serve {
@@ -183,12 +186,18 @@ static int run_until_over(struct serve *serve, struct pollfd *fds)
 static int start(struct serve *serve)
 {
     uint64_t max_open = serve->echo ? 0 : serve->n_jobs * OPEN_PER_JOB;
-    int status;
+    broker_service_options *options;
+    int status = broker_service_options_new(&options);
 
     if (serve->count && (!max_open || serve->count < max_open))
         max_open = serve->count < 1024 ? serve->count : 1024;
-    status = broker_serve(serve->session->b, &serve->service, serve->pattern, (unsigned)max_open,
-                          on_request, serve);
+    if (status == 0) {
+        broker_service_options_set_max_open(options, (unsigned)max_open);
+        broker_service_options_set_credentials(options, !serve->echo);
+        status = broker_serve(serve->session->b, &serve->service, serve->pattern, options,
+                              on_request, serve);
+        broker_service_options_free(options);
+    }
     if (status < 0)
         return session_failure(serve->session, status, "cannot serve %s", serve->pattern);
     broker_service_set_notice_fn(serve->service, on_notice, serve);

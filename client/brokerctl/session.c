@@ -229,12 +229,30 @@ int session_check_subject(const char *subject)
     return print_failure(EXIT_DATA, "subject '%s' is wrong at byte %zu: %s", subject, at + 1, why);
 }
 
+/* 'log*' is a good pattern, and hardly what was meant. */
+static void note_plain_star(const char *pattern)
+{
+    for (const char *token = pattern; *token;) {
+        size_t len = strcspn(token, ".");
+
+        if (len > 1 && memchr(token, '*', len)) {
+            print_note("note: in '%s' the * is a plain character: it stands for any token only as "
+                       "a whole token",
+                       pattern);
+            return;
+        }
+        token += len + (token[len] == '.');
+    }
+}
+
 int session_check_pattern(const char *pattern)
 {
     const char *why;
     size_t at;
 
-    if (broker_pattern_check(pattern, &at, &why) == 0)
-        return 0;
-    return print_failure(EXIT_DATA, "pattern '%s' is wrong at byte %zu: %s", pattern, at + 1, why);
+    if (broker_pattern_check(pattern, &at, &why) < 0)
+        return print_failure(EXIT_DATA, "pattern '%s' is wrong at byte %zu: %s", pattern, at + 1,
+                             why);
+    note_plain_star(pattern);
+    return 0;
 }

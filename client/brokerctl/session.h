@@ -53,6 +53,7 @@ int session_exit_code(int status);
 int session_failure(struct session *session, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A grammar error of a subject or pattern, said before anything is sent: 0 or EXIT_DATA. */
+/* A grammar error of a subject or pattern, said before anything is sent: 0 or EXIT_DATA.
+ * Of a pattern with a * that is no wildcard, too, but that is only a note. */
 int session_check_subject(const char *subject);
 int session_check_pattern(const char *pattern);

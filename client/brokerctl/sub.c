@@ -4,6 +4,7 @@
 #include "client/brokerctl/payload.h"
 #include "client/brokerctl/session.h"
 #include "client/brokerctl/signals.h"
+#include "client/brokerctl/sys.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,10 +15,12 @@ static const struct usage usage = {
     .operands = "PATTERN...",
     .about = "Prints a line for each message whose subject matches: SUBJECT PAYLOAD. In a\n"
              "pattern * is one token and a last > is one or more. What was not delivered is\n"
-             "announced on standard error, with --json in the stream. Ends at Ctrl-C, or when\n"
-             "nobody reads its output any more, with exit code 0; comes back when the broker does.",
+             "announced on standard error, with --json in the stream. Ends at Ctrl-C, or\n"
+             "when nobody reads its output any more, with exit code 0; comes back when the\n"
+             "broker does.",
     .example = "  brokerctl sub 'log.>' 'sensor.*' --json\n"
                "  brokerctl sub jobs --queue workers --count 10",
+    .raw = "print payloads as they are, without subjects",
 };
 
 struct sub {
@@ -29,6 +32,7 @@ struct sub {
     size_t limit;
     size_t n_patterns, n_active;
     int failed; /* exit code, once it cannot go on */
+    bool over_limit; /* that is why */
     struct text line;
 };
 
@@ -53,6 +57,8 @@ static int parse(struct ctl *ctl, struct sub *sub, int argc, char **argv, struct
         return code;
     if (ret->n == 0)
         return options_misuse("wants a pattern, such as 'log.>'");
+    if (sub->credentials && ctl->raw)
+        return options_misuse("--credentials and --raw exclude each other");
     return -1;
 }
 
@@ -207,6 +213,9 @@ static void on_notice(broker_subscription *subscription, const struct broker_not
         break;
     case BROKER_NOTICE_REFUSED:
         sub->failed = broker_status_exit_code(notice->status);
+        sub->over_limit = notice->what && !strcmp(notice->what, "queue-bytes");
+        if (sub->over_limit)
+            break; /* told when the broker has said how much it allows */
         print_note("cannot subscribe to %s: %s%s%s", pattern, notice->text,
                    notice->what ? ": " : "", notice->what ? notice->what : "");
         break;
@@ -273,6 +282,21 @@ static int subscribe_all(struct sub *sub, char **patterns, const broker_sub_opti
     return 0;
 }
 
+static void tell_over_limit(struct sub *sub)
+{
+    _cleanup_answer_ struct answer answer = { 0 };
+    _cleanup_text_ struct text wanted = TEXT_INIT, allowed = TEXT_INIT;
+    struct mp limits;
+
+    if (sys_ask(sub->session, "$SYS.info", NULL, NULL, &answer) ||
+        !mp_get(answer.map, "limits", &limits))
+        return;
+    text_add_size(&wanted, sub->limit);
+    text_add_size(&allowed, mp_get_number(limits, "queue-bytes"));
+    print_note("--limit %s: the broker allows at most %s", text_string(&wanted),
+               text_string(&allowed));
+}
+
 static int run_until_over(struct sub *sub)
 {
     struct pollfd fds[SESSION_FDS];
@@ -284,6 +308,8 @@ static int run_until_over(struct sub *sub)
         if (status < 0)
             return session_failure(sub->session, status, "the connection ended");
     }
+    if (sub->over_limit)
+        tell_over_limit(sub);
     return sub->failed;
 }
 

@@ -9,8 +9,10 @@
 static const struct usage usage = {
     .verb = "subjects",
     .operands = "",
-    .about = "Prints a line for each pattern that is subscribed to or served.",
+    .about = "Prints a line for each pattern that is subscribed to or served; with --json an\n"
+             "object a line.",
     .example = "  brokerctl subjects",
+    .raw = "print the broker's answers as they are, in msgpack",
 };
 
 /* {"workers": 3, "audit": 1} as "workers:3 audit:1" */
@@ -52,10 +54,10 @@ static void add_subject(struct mp map, void *userdata)
 int verb_subjects(struct ctl *ctl, int argc, char **argv)
 {
     static const struct table_column columns[] = {
-        { "PATTERN", false, true },
-        { "SUBSCRIPTIONS", true, false },
-        { "GROUPS", false, true },
-        { "SERVERS", true, false },
+        { "PATTERN", false, true, false },
+        { "SUBSCRIPTIONS", true, false, false },
+        { "GROUPS", false, true, false },
+        { "SERVERS", true, false, false },
     };
     _cleanup_session_ struct session session = SESSION_INIT;
     _cleanup_table_ struct table table;

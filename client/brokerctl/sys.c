@@ -50,12 +50,39 @@ int sys_ask(struct session *session, const char *subject, const struct text *req
     return 0;
 }
 
+/* As JSON, but bytes in hex, as the text has them: they are only numbers to be compared. */
+static void add_json_map(struct text *line, struct mp map)
+{
+    struct mp_item head, key, item;
+
+    if (!mp_next(&map, &head))
+        return;
+    text_char(line, '{');
+    for (size_t i = 0; i < head.len && mp_next(&map, &key); i++) {
+        struct mp value = map, inner = map;
+
+        if (key.type != MP_STR || !mp_skip(&map) || !mp_next(&inner, &item))
+            break;
+        text_puts(line, i ? "," : "");
+        text_add_json(line, key.data, key.len);
+        text_char(line, ':');
+        if (item.type == MP_BIN) {
+            text_char(line, '"');
+            text_add_hex(line, item.data, item.len);
+            text_char(line, '"');
+        } else {
+            json_from_msgpack(line, value.p, (size_t)(map.p - value.p));
+        }
+    }
+    text_char(line, '}');
+}
+
 bool sys_print_exact(const struct ctl *ctl, const struct answer *answer)
 {
     _cleanup_text_ struct text line = TEXT_INIT;
 
     if (ctl->json)
-        json_from_msgpack(&line, answer->data, answer->len);
+        add_json_map(&line, answer->map);
     else if (!ctl->raw)
         return false;
     else
@@ -92,8 +119,6 @@ struct listing {
     const char *list;
     sys_element_fn element;
     void *userdata;
-    bool opened; /* the JSON object was begun: not before the broker has answered */
-    bool any;    /* an element was printed already */
 };
 
 static void list_element(struct listing *listing, struct mp element)
@@ -104,19 +129,9 @@ static void list_element(struct listing *listing, struct mp element)
         listing->element(element, listing->userdata);
         return;
     }
-    if (listing->any)
-        text_char(&json, ',');
-    listing->any = true;
-    json_from_msgpack(&json, element.p, (size_t)(element.end - element.p));
+    add_json_map(&json, element);
+    text_char(&json, '\n');
     print_out(&json);
-}
-
-static void print_text(const char *before, const char *name, const char *behind)
-{
-    _cleanup_text_ struct text text = TEXT_INIT;
-
-    text_printf(&text, "%s%s%s", before, name, behind);
-    print_out(&text);
 }
 
 static void list_page(struct listing *listing, const struct answer *answer)
@@ -124,9 +139,6 @@ static void list_page(struct listing *listing, const struct answer *answer)
     struct mp elements;
     struct mp_item head;
 
-    if (listing->ctl->json && !listing->opened)
-        print_text("{\"", listing->list, "\":[");
-    listing->opened = true;
     if (listing->ctl->raw && !listing->ctl->json) {
         sys_print_exact(listing->ctl, answer);
         return;
@@ -185,10 +197,7 @@ static int list_pages(struct session *session, const char *subject, struct listi
 int sys_list(struct session *session, const struct ctl *ctl, const char *subject,
              const char *list, sys_element_fn element, void *userdata)
 {
-    struct listing listing = { ctl, list, element, userdata, false, false };
-    int code = list_pages(session, subject, &listing);
+    struct listing listing = { ctl, list, element, userdata };
 
-    if (ctl->json && listing.opened)
-        print_text("", "", "]}\n");
-    return code;
+    return list_pages(session, subject, &listing);
 }

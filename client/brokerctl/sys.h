@@ -25,7 +25,7 @@ int sys_ask(struct session *session, const char *subject, const struct text *req
 /* Called with each element of a list. */
 typedef void (*sys_element_fn)(struct mp element, void *userdata);
 /* Asks page after page. The elements of the array `list` go to `element`; with --json they
- * are printed as one object {LIST: […]}, with --raw the answers as they are. */
+ * are printed a line each, with --raw the answers as they are. */
 int sys_list(struct session *session, const struct ctl *ctl, const char *subject,
              const char *list, sys_element_fn element, void *userdata);
 

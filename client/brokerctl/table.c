@@ -64,40 +64,68 @@ void table_size(struct table *table, uint64_t bytes)
 
 /* ---- printing ---------------------------------------------------------------- */
 
+/* The columns that are shown, and how wide. */
+struct layout {
+    size_t columns[MAX_COLUMNS];
+    size_t widths[MAX_COLUMNS];
+    size_t n;
+};
+
 static bool has_heading(const struct table *table)
 {
     return table->columns[0].name != NULL;
 }
 
-static void measure(const struct table *table, size_t widths[MAX_COLUMNS])
+static bool all_same(const struct table *table, size_t column)
 {
-    for (size_t i = 0; i < table->n_columns; i++)
-        widths[i] = has_heading(table) ? strlen(table->columns[i].name) : 0;
-    for (size_t i = 0; i < table->n_cells; i++) {
-        size_t width = utf8_width(table->cells[i], strlen(table->cells[i]));
-
-        if (width > widths[i % table->n_columns])
-            widths[i % table->n_columns] = width;
-    }
+    for (size_t i = column; i < table->n_cells; i += table->n_columns)
+        if (strcmp(table->cells[i], table->cells[column]))
+            return false;
+    return true;
 }
 
-static size_t *widest_that_shrinks(const struct table *table, size_t widths[MAX_COLUMNS])
+static size_t measure(const struct table *table, size_t column)
 {
-    size_t *widest = NULL;
+    size_t widest = has_heading(table) ? strlen(table->columns[column].name) : 0;
 
-    for (size_t i = 0; i < table->n_columns; i++)
-        if (table->columns[i].shrinks && widths[i] > NARROWEST && (!widest || widths[i] > *widest))
-            widest = &widths[i];
+    for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+        size_t width = utf8_width(table->cells[i], strlen(table->cells[i]));
+
+        if (width > widest)
+            widest = width;
+    }
     return widest;
 }
 
-static void shrink(const struct table *table, size_t widths[MAX_COLUMNS], size_t max)
+static void lay_out(const struct table *table, struct layout *ret)
 {
-    size_t total = GUTTER * (table->n_columns - 1), *widest;
+    ret->n = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (table->columns[i].differs && all_same(table, i))
+            continue;
+        ret->columns[ret->n] = i;
+        ret->widths[ret->n++] = measure(table, i);
+    }
+}
 
-    for (size_t i = 0; i < table->n_columns; i++)
-        total += widths[i];
-    for (; max && total > max && (widest = widest_that_shrinks(table, widths)); total--)
+static size_t *widest_that_shrinks(const struct table *table, struct layout *layout)
+{
+    size_t *widest = NULL;
+
+    for (size_t i = 0; i < layout->n; i++)
+        if (table->columns[layout->columns[i]].shrinks && layout->widths[i] > NARROWEST &&
+            (!widest || layout->widths[i] > *widest))
+            widest = &layout->widths[i];
+    return widest;
+}
+
+static void shrink(const struct table *table, struct layout *layout, size_t max)
+{
+    size_t total = GUTTER * (layout->n - 1), *widest;
+
+    for (size_t i = 0; i < layout->n; i++)
+        total += layout->widths[i];
+    for (; max && total > max && (widest = widest_that_shrinks(table, layout)); total--)
         --*widest;
 }
 
@@ -137,34 +165,41 @@ static void add_cell(struct text *line, const struct table_column *column, const
         pad(line, GUTTER);
 }
 
-static void add_heading(struct text *text, const struct table *table, const size_t *widths)
+/* A line of cells; NULL: of the headings. */
+static void add_line(struct text *text, const struct table *table, const struct layout *layout,
+                     char *const *cells)
+{
+    for (size_t i = 0; i < layout->n; i++) {
+        size_t column = layout->columns[i];
+
+        add_cell(text, &table->columns[column],
+                 cells ? cells[column] : table->columns[column].name, layout->widths[i],
+                 i + 1 == layout->n);
+    }
+}
+
+static void add_heading(struct text *text, const struct table *table, const struct layout *layout)
 {
     bool colour = print_has_colour();
 
     if (colour)
         text_puts(text, "\x1b[1m");
-    for (size_t i = 0; i < table->n_columns; i++)
-        add_cell(text, &table->columns[i], table->columns[i].name, widths[i],
-                 i + 1 == table->n_columns);
+    add_line(text, table, layout, NULL);
     text_puts(text, colour ? "\x1b[0m\n" : "\n");
 }
 
 void table_print(struct table *table)
 {
     _cleanup_text_ struct text text = TEXT_INIT;
-    size_t widths[MAX_COLUMNS];
+    struct layout layout;
 
-    measure(table, widths);
-    shrink(table, widths, print_width());
+    lay_out(table, &layout);
+    shrink(table, &layout, print_width());
     if (has_heading(table))
-        add_heading(&text, table, widths);
-    for (size_t i = 0; i < table->n_cells; i++) {
-        size_t column = i % table->n_columns;
-        bool last = column + 1 == table->n_columns;
-
-        add_cell(&text, &table->columns[column], table->cells[i], widths[column], last);
-        if (last)
-            text_char(&text, '\n');
+        add_heading(&text, table, &layout);
+    for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns) {
+        add_line(&text, table, &layout, table->cells + i);
+        text_char(&text, '\n');
     }
     print_out(&text);
 }

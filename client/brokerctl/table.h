@@ -11,6 +11,7 @@ struct table_column {
     const char *name; /* NULL in the first column: no line of headings */
     bool right;       /* numbers */
     bool shrinks;     /* gives way when the terminal is too narrow */
+    bool differs;     /* left out when all rows say the same */
 };
 
 struct table {

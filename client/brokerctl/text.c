@@ -1,5 +1,6 @@
 #include "client/brokerctl/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,16 @@ const char *text_string(struct text *text)
 {
     *text_reserve(text, 1) = '\0';
     return text->data;
+}
+
+void text_add_size(struct text *text, uint64_t bytes)
+{
+    static const char *const units[] = { "", "K", "M", "G" };
+    size_t unit = 0;
+
+    for (; bytes && bytes % 1024 == 0 && unit < 3; unit++)
+        bytes /= 1024;
+    text_printf(text, "%" PRIu64 "%s", bytes, units[unit]);
 }
 
 void text_add_hex(struct text *text, const void *bytes, size_t len)

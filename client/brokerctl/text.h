@@ -40,6 +40,8 @@ const char *text_string(struct text *text);
 void text_add_json(struct text *text, const char *s, size_t len);
 /* For people: the same characters as \n, \x1b, \u202e; a byte that is not UTF-8 as \xNN. */
 void text_add_safe(struct text *text, const char *s, size_t len);
+/* 16M or 65535: in the largest unit that is exact, as options take it. */
+void text_add_size(struct text *text, uint64_t bytes);
 void text_add_hex(struct text *text, const void *bytes, size_t len);
 
 void text_add_base64(struct text *text, const void *bytes, size_t len);

@@ -75,9 +75,9 @@ static int serve(struct kitchen *kitchen)
     int r = broker_connect(b, BROKER_DEFAULT);
 
     if (r == 0)
-        r = broker_serve(b, NULL, "clock.now", 0, on_clock, kitchen);
+        r = broker_serve(b, NULL, "clock.now", NULL, on_clock, kitchen);
     if (r == 0)
-        r = broker_serve(b, NULL, "kettle.tea", 0, on_tea, kitchen);
+        r = broker_serve(b, NULL, "kettle.tea", NULL, on_tea, kitchen);
     if (r == 0)
         r = broker_flush(b, BROKER_DEFAULT);
     if (r == 0)

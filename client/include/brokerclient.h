@@ -18,9 +18,14 @@
  *   status, -BROKER_E_…, on failure; outputs are then untouched. Every pointer
  *   that a function hands out is borrowed, unless it says that you free it.
  * - Times are milliseconds, relative; 0 means "do not wait", BROKER_FOREVER
- *   never gives up, BROKER_DEFAULT is 5 s.
+ *   never gives up (of a request: the broker's maximum, 1 h), BROKER_DEFAULT is
+ *   5 s.
  * - Subjects and patterns: tokens joined by '.', see PROTOCOL.md, "Subjects".
  *   Payloads are bytes; BROKER_MSGPACK says that they are one msgpack value.
+ * - Structs grow at their end in later versions. The two that you allocate
+ *   (broker_credentials, broker_confirmation) have room for it, `reserved`,
+ *   which the library sets to 0. Those that callbacks get may be longer than you
+ *   know of: copy their fields, not the struct.
  */
 #ifndef BROKERCLIENT_H
 #define BROKERCLIENT_H
@@ -36,55 +41,56 @@ extern "C" {
 #define BROKER_DEFAULT (-2)
 #define BROKER_FOREVER (-1)
 
-/* Statuses: the same numbers as on the wire (PROTOCOL.md, "Statuses"). */
+/* Statuses: the same numbers as on the wire (PROTOCOL.md, "Statuses"), each with
+ * the sentence of broker_status_text. */
 enum broker_status {
-    BROKER_OK = 0,
-    BROKER_E_BAD_FRAME = 1,
-    BROKER_E_BAD_OPCODE = 2,
-    BROKER_E_BAD_MAGIC = 3,
-    BROKER_E_BAD_VERSION = 4,
-    BROKER_E_TOO_LARGE = 5,
-    BROKER_E_HELLO_TIMEOUT = 6,
-    BROKER_E_NOT_READING = 7,
-    BROKER_E_UNEXPECTED_FDS = 8,
-    BROKER_E_LEFT = 16,
-    BROKER_E_VANISHED = 17,
-    BROKER_E_SHUTTING_DOWN = 18,
-    BROKER_E_TOO_SLOW = 19,
-    BROKER_E_NO_MEMORY = 20,
-    BROKER_E_NO_DESCRIPTORS = 21,
-    BROKER_E_NO_IDENTITY = 22,
-    BROKER_E_DENIED = 32,
-    BROKER_E_BAD_SUBJECT = 33,
-    BROKER_E_BAD_PATTERN = 34,
-    BROKER_E_BAD_FIELD = 35,
-    BROKER_E_SID_IN_USE = 36,
-    BROKER_E_NO_SID = 37,
-    BROKER_E_RESERVED = 38,
-    BROKER_E_UNSUPPORTED = 39,
-    BROKER_E_QUOTA = 40,
-    BROKER_E_REF_IN_USE = 41,
-    BROKER_E_NO_SERVER = 48,
-    BROKER_E_SERVER_GONE = 49,
-    BROKER_E_BUSY = 50,
-    BROKER_E_OVERFLOW = 51,
-    BROKER_E_TIMEOUT = 52,
-    BROKER_E_CANCELLED = 53,
-    BROKER_E_NO_CALL = 54,
-    BROKER_E_REQUESTER_GONE = 55,
-    BROKER_E_FAILED = 56,
-    BROKER_E_NOT_CONNECTED = 64,
-    BROKER_E_UNREACHABLE = 65,
-    BROKER_E_UNTRUSTED_BROKER = 66,
-    BROKER_E_BAD_ADDRESS = 67,
-    BROKER_E_INBOX_FULL = 68,
-    BROKER_E_FORKED = 69,
-    BROKER_E_CLOSED = 70,
-    BROKER_E_INVALID = 71,
-    BROKER_E_UNKNOWN_FATE = 72,
-    BROKER_E_NOT_SENT = 73,
-    BROKER_E_ENDED = 74,
-    BROKER_E_SYSTEM = 75
+    BROKER_OK = 0,                    /* done */
+    BROKER_E_BAD_FRAME = 1,           /* the frame breaks the wire format */
+    BROKER_E_BAD_OPCODE = 2,          /* no such opcode, or not in this state or direction */
+    BROKER_E_BAD_MAGIC = 3,           /* not a brokerd peer: the first frame is not a HELLO */
+    BROKER_E_BAD_VERSION = 4,         /* no protocol version in common */
+    BROKER_E_TOO_LARGE = 5,           /* larger than the limit */
+    BROKER_E_HELLO_TIMEOUT = 6,       /* no HELLO in time */
+    BROKER_E_NOT_READING = 7,         /* the peer provokes answers and does not read them */
+    BROKER_E_UNEXPECTED_FDS = 8,      /* descriptors came with a frame that announces none */
+    BROKER_E_LEFT = 16,               /* the client left */
+    BROKER_E_VANISHED = 17,           /* the connection ended without a word */
+    BROKER_E_SHUTTING_DOWN = 18,      /* the broker is shutting down */
+    BROKER_E_TOO_SLOW = 19,           /* a queue overflowed and its policy is to disconnect */
+    BROKER_E_NO_MEMORY = 20,          /* the broker is out of memory */
+    BROKER_E_NO_DESCRIPTORS = 21,     /* the broker is out of file descriptors */
+    BROKER_E_NO_IDENTITY = 22,        /* the kernel did not say who the peer is */
+    BROKER_E_DENIED = 32,             /* not allowed */
+    BROKER_E_BAD_SUBJECT = 33,        /* the subject breaks the grammar */
+    BROKER_E_BAD_PATTERN = 34,        /* the pattern breaks the grammar */
+    BROKER_E_BAD_FIELD = 35,          /* a field has a value that is not allowed */
+    BROKER_E_SID_IN_USE = 36,         /* the subscription number is in use */
+    BROKER_E_NO_SID = 37,             /* no such subscription */
+    BROKER_E_RESERVED = 38,           /* subjects that begin with $SYS. belong to the broker */
+    BROKER_E_UNSUPPORTED = 39,        /* not supported by this broker */
+    BROKER_E_QUOTA = 40,              /* a limit of the broker is reached */
+    BROKER_E_REF_IN_USE = 41,         /* the reference belongs to a request that is still open */
+    BROKER_E_NO_SERVER = 48,          /* nobody serves this subject */
+    BROKER_E_SERVER_GONE = 49,        /* the server died or left */
+    BROKER_E_BUSY = 50,               /* all servers are busy */
+    BROKER_E_OVERFLOW = 51,           /* the replies fill the requester's queue */
+    BROKER_E_TIMEOUT = 52,            /* the deadline passed */
+    BROKER_E_CANCELLED = 53,          /* cancelled by the requester */
+    BROKER_E_NO_CALL = 54,            /* no such request is open, or it was not yours to answer */
+    BROKER_E_REQUESTER_GONE = 55,     /* the requester left */
+    BROKER_E_FAILED = 56,             /* the server answered with an error */
+    BROKER_E_NOT_CONNECTED = 64,      /* not connected to a broker */
+    BROKER_E_UNREACHABLE = 65,        /* no broker could be reached */
+    BROKER_E_UNTRUSTED_BROKER = 66,   /* the broker runs as a user this client does not trust */
+    BROKER_E_BAD_ADDRESS = 67,        /* the address cannot be read */
+    BROKER_E_INBOX_FULL = 68,         /* the inbox is full and the broker does not take more */
+    BROKER_E_FORKED = 69,             /* the handle was opened before fork(2) */
+    BROKER_E_CLOSED = 70,             /* the handle is closed */
+    BROKER_E_INVALID = 71,            /* the call is not valid here */
+    BROKER_E_UNKNOWN_FATE = 72,       /* the connection ended before the broker confirmed */
+    BROKER_E_NOT_SENT = 73,           /* the connection ended before this was sent */
+    BROKER_E_ENDED = 74,              /* the subscription ended as it was asked to */
+    BROKER_E_SYSTEM = 75              /* a system call failed */
 };
 
 /* The name ("NO_SERVER") and the sentence of a status, negative or positive;
@@ -96,33 +102,45 @@ int broker_status_exit_code(int status);
 /* "0.1.0", the library that runs. */
 const char *broker_version(void);
 
+/* Nanoseconds of CLOCK_MONOTONIC: the clock of broker_deadline_ns. */
+uint64_t broker_now_ns(void);
+
 typedef struct broker broker;
 typedef struct broker_options broker_options;
 typedef struct broker_subscription broker_subscription;
 typedef struct broker_sub_options broker_sub_options;
 typedef struct broker_service broker_service;
+typedef struct broker_service_options broker_service_options;
 typedef struct broker_request broker_request;
 typedef struct broker_call broker_call;
 typedef struct broker_message broker_message;
 
 /* Flags of a payload. */
 enum {
-    BROKER_MSGPACK = 1, /* it is one msgpack value; else it is opaque bytes */
+    BROKER_MSGPACK = 1, /* it is one msgpack value, which nobody checks when it is
+                         * sent (broker_msgpack_check does); else opaque bytes */
     BROKER_MORE = 2     /* of a reply: more parts follow */
 };
 
 /* ---- Options -------------------------------------------------------------
  * Copied by broker_new; free them after it. Setters return 0, or
- * -BROKER_E_NO_MEMORY, -BROKER_E_INVALID, -BROKER_E_BAD_ADDRESS. */
+ * -BROKER_E_NO_MEMORY, -BROKER_E_INVALID, -BROKER_E_BAD_ADDRESS,
+ * -BROKER_E_UNSUPPORTED. */
 
 int broker_options_new(broker_options **ret);
 broker_options *broker_options_free(broker_options *options); /* takes and returns NULL */
 /* One URL or a comma list, tried in order: "unix:/path", "unix:@abstract";
  * "?uid=N" names the user the broker must run as. Not set: $BROKER_URL, else
- * the user's broker, else the system's. */
+ * the user's broker, else the system's. tcp:// and tls:// are addresses that
+ * this version cannot reach: -BROKER_E_UNSUPPORTED. */
 int broker_options_set_url(broker_options *options, const char *url);
-/* The default sockets: 'u' only the user's, 's' only the system's, 0 both. */
-int broker_options_set_scope(broker_options *options, char scope);
+/* Which of the default sockets. */
+enum broker_scope {
+    BROKER_SCOPE_ANY = 0,     /* $BROKER_URL, else the user's, else the system's */
+    BROKER_SCOPE_USER = 'u',  /* only the user's */
+    BROKER_SCOPE_SYSTEM = 's' /* only the system's */
+};
+int broker_options_set_scope(broker_options *options, enum broker_scope scope);
 /* What the client calls itself, for people who list clients: at most 64 bytes
  * of UTF-8 without control characters. It is no identity. */
 int broker_options_set_name(broker_options *options, const char *name);
@@ -160,7 +178,8 @@ broker *broker_free(broker *b);
 int broker_close(broker *b, int timeout_ms);
 
 /* The sentence of the last failure on this handle, with the details the status
- * leaves out ("connect unix:/run/…: No such file or directory"). Never NULL. */
+ * leaves out ("cannot reach a broker at unix:/run/…: No such file or
+ * directory"). Never NULL. */
 const char *broker_error_text(const broker *b);
 /* The connection's id at the broker, the broker's instance (16 bytes), the URL
  * connected to, the broker's version text; 0 or NULL while not connected. */
@@ -217,6 +236,7 @@ void broker_stop(broker *b);
  * Views of what arrived; they live until the callback returns. */
 /* The subject, ended with a NUL. Here and below ret_len may be NULL. */
 const char *broker_message_subject(const broker_message *m, size_t *ret_len);
+/* Never NULL, also when the length is 0. */
 const void *broker_message_payload(const broker_message *m, size_t *ret_len);
 /* The headers, a msgpack map; NULL if there are none. */
 const void *broker_message_headers(const broker_message *m, size_t *ret_len);
@@ -225,7 +245,8 @@ unsigned broker_message_flags(const broker_message *m);
 /* The sender's connection id, vouched for by the broker; 0: the broker. */
 uint64_t broker_message_sender(const broker_message *m);
 /* The sender's credentials as the kernel gave them to the broker, if the
- * subscription asked for them: 0, or -BROKER_E_INVALID. */
+ * subscription or the service asked for them: 0, or -BROKER_E_INVALID. Of a
+ * request they hold as long as the request, else until the callback returns. */
 struct broker_credentials {
     uint64_t id;
     uid_t uid;
@@ -234,6 +255,7 @@ struct broker_credentials {
     const gid_t *groups; /* the first 64 */
     size_t n_groups;
     const char *label;   /* security label, or NULL */
+    uint64_t reserved[4];
 };
 int broker_message_credentials(const broker_message *m, struct broker_credentials *ret);
 
@@ -243,10 +265,12 @@ int broker_message_credentials(const broker_message *m, struct broker_credential
  * waits (for BROKER_DEFAULT, or as broker_set_publish_timeout says), reading
  * meanwhile. Inside a callback it gathers as if corked, and leaves when the
  * callbacks of what was read have run, or some milliseconds have passed. headers
- * may be NULL, else one msgpack map. Returns the message's number on this
- * handle, from 1; or a negative status: -BROKER_E_BAD_SUBJECT,
- * -BROKER_E_TOO_LARGE, -BROKER_E_TIMEOUT (nothing of it was sent),
- * -BROKER_E_NOT_CONNECTED, -BROKER_E_INBOX_FULL. */
+ * may be NULL, else one msgpack map. While there is no connection it makes the
+ * attempt that is due, and keeps nothing for later. Returns the message's number
+ * on this handle, from 1; or a negative status: -BROKER_E_BAD_SUBJECT,
+ * -BROKER_E_TOO_LARGE, -BROKER_E_INVALID (a length, and NULL for the bytes),
+ * -BROKER_E_TIMEOUT (nothing of it was sent), -BROKER_E_NOT_CONNECTED,
+ * -BROKER_E_INBOX_FULL. */
 int64_t broker_publish(broker *b, const char *subject, const void *payload, size_t len,
                        unsigned flags);
 int64_t broker_publish_headers(broker *b, const char *subject, const void *headers,
@@ -266,6 +290,7 @@ struct broker_confirmation {
     uint64_t last;    /* the number of the last message that it answers for */
     uint64_t matched; /* subscriptions reached, summed; a queue group counts one */
     uint64_t refused; /* messages refused (each was told to the event callback) */
+    uint64_t reserved[5];
 };
 int broker_confirm(broker *b, struct broker_confirmation *ret, int timeout_ms);
 /* The same without blocking: fn is called once; status < 0 when the
@@ -360,8 +385,9 @@ uint32_t broker_message_status(const broker_message *m);
 
 enum { BROKER_SURVEY = 4 }; /* flag of a request: ask every server */
 
-/* Asks; the answers come to callbacks. timeout_ms (BROKER_DEFAULT: 5 s, at
- * most 1 h) runs at the broker from when it handles the request. *ret (may be NULL) serves
+/* Asks; the answers come to callbacks. timeout_ms (BROKER_DEFAULT: 5 s;
+ * BROKER_FOREVER and more than 1 h: 1 h, the broker's maximum) runs at the broker
+ * from when it handles the request. *ret (may be NULL) serves
  * to cancel until `done` ran. 0; -BROKER_E_BAD_SUBJECT, -BROKER_E_TOO_LARGE,
  * -BROKER_E_NOT_CONNECTED … */
 int broker_call_start(broker *b, broker_call **ret, const char *subject, const void *payload,
@@ -374,10 +400,12 @@ int broker_call_start_headers(broker *b, broker_call **ret, const char *subject,
                                  broker_reply_fn reply, broker_done_fn done, void *userdata);
 /* Gives up: the server is told, no callback runs any more, the call is freed. */
 void broker_call_cancel(broker_call *call);
+broker *broker_call_broker(const broker_call *call);
 
 /* Asks one server and waits, a second longer than the deadline for the broker's
- * word that it passed. *ret_payload is malloc'd, the caller frees it; a reply in
- * parts is joined. Returns 0; -BROKER_E_NO_SERVER,
+ * word that it passed. *ret_payload is malloc'd, the caller frees it; it is not
+ * NULL, and a NUL that does not count is behind its last byte. A reply in parts
+ * is joined. Returns 0; -BROKER_E_NO_SERVER,
  * -BROKER_E_SERVER_GONE, -BROKER_E_BUSY, -BROKER_E_TIMEOUT, -BROKER_E_FAILED (an error
  * reply: then the payload is set too) … ret_flags and ret_error (the error
  * reply's number) may be NULL. */
@@ -389,19 +417,35 @@ int broker_call_wait(broker *b, const char *subject, const void *payload, size_t
 
 typedef void (*broker_request_fn)(broker_service *service, broker_request *request,
                                   void *userdata);
-/* Serves requests for a pattern, at most max_open at a time (0: 1024). */
-int broker_serve(broker *b, broker_service **ret, const char *pattern, unsigned max_open,
-                 broker_request_fn fn, void *userdata);
-void broker_service_set_notice_fn(broker_service *service,
-                                  void (*fn)(broker_service *service,
-                                             const struct broker_notice *notice, void *userdata),
+typedef void (*broker_service_notice_fn)(broker_service *service,
+                                         const struct broker_notice *notice, void *userdata);
+
+/* Copied by broker_serve; free them after it. */
+int broker_service_options_new(broker_service_options **ret);
+broker_service_options *broker_service_options_free(broker_service_options *options);
+/* Requests that may be open here at a time; beyond them requesters hear BUSY.
+ * 0 leaves the default (1024). */
+int broker_service_options_set_max_open(broker_service_options *options, unsigned max_open);
+/* Credentials come with each request (broker_message_credentials). */
+int broker_service_options_set_credentials(broker_service_options *options, int on);
+
+/* Serves requests for a pattern; ret and options may be NULL. As broker_subscribe. */
+int broker_serve(broker *b, broker_service **ret, const char *pattern,
+                 const broker_service_options *options, broker_request_fn fn, void *userdata);
+void broker_service_set_notice_fn(broker_service *service, broker_service_notice_fn fn,
                                   void *userdata);
 int broker_service_status(const broker_service *service); /* as broker_subscription_status */
+const char *broker_service_pattern(const broker_service *service);
+broker *broker_service_broker(const broker_service *service);
+/* Ends it: no callback of it runs any more. Requests that it has taken stay
+ * yours, and can be answered. Takes and returns NULL. */
 broker_service *broker_service_free(broker_service *service);
 
 /* The request as a message; valid until the last reply, or broker_request_drop:
  * a server may answer later, outside the callback. */
 const broker_message *broker_request_message(const broker_request *request);
+/* The service it came to; NULL when that was freed meanwhile. */
+broker_service *broker_request_service(const broker_request *request);
 /* Answers; with BROKER_MORE more parts follow, without it this was the last and the request
  * is freed. 0; -BROKER_E_NO_CALL when the requester is gone or the deadline passed
  * (then it is freed too), -BROKER_E_TOO_LARGE and others (then it is not). */
@@ -416,7 +460,8 @@ int broker_reply_error(broker_request *request, uint32_t error, const void *payl
  * why. The request is still the server's to free or to answer (NO_CALL). */
 typedef void (*broker_cancel_fn)(broker_request *request, int status, void *userdata);
 void broker_request_set_cancel_fn(broker_request *request, broker_cancel_fn fn, void *userdata);
-/* Gives up without an answer: sends an error reply (error 1, no payload). */
+/* Sends an error reply (error 1, no payload) if somebody still waits, and frees
+ * the request. Takes and returns NULL. */
 broker_request *broker_request_drop(broker_request *request);
 
 /* ---- Bounded msgpack check ------------------------------------------------

@@ -196,6 +196,13 @@ void calls_dispatch_refused(broker *b, uint64_t ref, int status, const char *tex
         finish(call, &result);
 }
 
+const char *calls_fate_text(int fate)
+{
+    return fate == BROKER_E_UNKNOWN_FATE ? "the broker went away before the answer came; the "
+                                           "server may have seen the request"
+                                         : "the broker went away before the request was sent";
+}
+
 void calls_lost(broker *b, uint64_t sent)
 {
     for (uint32_t i = 0; i < b->calls.n; i++) {
@@ -220,7 +227,7 @@ void calls_end_epoch(broker *b, uint64_t epoch)
         if (!call || call->epoch > epoch || call->waiter)
             continue;
         result.status = -call->fate;
-        result.text = broker_status_text(call->fate);
+        result.text = calls_fate_text(call->fate);
         finish(call, &result);
     }
 }

@@ -66,6 +66,8 @@ void calls_dispatch_end(broker *b, const struct envelope *envelope);
 void calls_dispatch_refused(broker *b, uint64_t ref, int status, const char *text,
                             const char *what);
 
+/* What a lost connection means for a request: a sentence. */
+const char *calls_fate_text(int fate);
 /* The connection is lost: decides how each call of it ends. */
 void calls_lost(broker *b, uint64_t sent);
 /* Its end was dispatched: tells those who asked. */

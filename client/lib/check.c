@@ -2,10 +2,16 @@
 
 #include <brokerclient.h>
 
+#include "client/lib/deadline.h"
 #include "proto/cursor.h"
 #include "proto/limits.h"
 #include "proto/status.h"
 #include "proto/subject.h"
+
+uint64_t broker_now_ns(void)
+{
+    return deadline_now();
+}
 
 const char *broker_version(void)
 {

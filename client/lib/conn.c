@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "client/lib/handle.h"
 #include "client/lib/input.h"
 #include "client/lib/output.h"
+#include "client/lib/text.h"
 #include "proto/transport/sys.h"
 #include "proto/transport/unix_socket.h"
 
@@ -53,8 +55,12 @@ static void drop_socket(broker *b)
 
 /* Of several addresses the refusal of one says more than that another is not
  * there. */
-static void attempt_failed(broker *b, int status, bool may_retry)
+static void attempt_failed(broker *b, int status, bool may_retry, const char *reason)
 {
+    size_t len = strlen(b->reasons);
+
+    snprintf(b->reasons + len, sizeof b->reasons - len, "%s%s: %s", len > 0 ? "; " : "", b->url,
+             reason);
     if (b->attempt_status == 0 || b->attempt_status == BROKER_E_UNREACHABLE)
         b->attempt_status = status;
     b->may_retry = may_retry && b->attempt_status == BROKER_E_UNREACHABLE;
@@ -78,15 +84,32 @@ static int connect_status(int error)
     }
 }
 
-static int fail_connect(broker *b, int error)
+static const char *connect_reason(int error)
+{
+    switch (error) {
+    case -EAGAIN:
+        return "too many others wait to be let in";
+    case -EAFNOSUPPORT:
+        return "only unix: is supported yet";
+    default:
+        return strerror(-error);
+    }
+}
+
+static void fail_connect(broker *b, int error)
 {
     int status = connect_status(error);
 
     if (error == -EAGAIN)
         b->retry_ns = deadline_now() + jitter_ns(b, BACKLOG_MS);
-    attempt_failed(b, status, status == BROKER_E_UNREACHABLE);
-    return handle_fail(b, status, "connect %s: %s", b->url,
-                       error == -EAFNOSUPPORT ? "only unix: is supported yet" : strerror(-error));
+    attempt_failed(b, status, status == BROKER_E_UNREACHABLE, connect_reason(error));
+    handle_fail(b, status, "cannot reach a broker at %s: %s", b->url, connect_reason(error));
+}
+
+static void fail_trust(broker *b, const char *reason)
+{
+    attempt_failed(b, BROKER_E_UNTRUSTED_BROKER, false, reason);
+    handle_fail(b, BROKER_E_UNTRUSTED_BROKER, "the broker at %s %s", b->url, reason);
 }
 
 /* Who listens there must be root, ourselves, or whom the URL names: else a
@@ -96,15 +119,22 @@ static bool is_trusted(broker *b, int fd, const struct address *address)
     struct ucred peer = { .uid = (uid_t)-1 };
     socklen_t len = sizeof peer;
     int r = sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    uid_t own = geteuid();
+    char reason[160];
 
-    if (r < 0) {
-        handle_fail(b, BROKER_E_UNTRUSTED_BROKER, "%s: who listens is not known: %s", b->url,
-                    strerror(-r));
-        return false;
-    }
-    if (address->has_uid ? peer.uid == address->uid : peer.uid == 0 || peer.uid == geteuid())
+    if (r == 0 &&
+        (address->has_uid ? peer.uid == address->uid : peer.uid == 0 || peer.uid == own))
         return true;
-    handle_fail(b, BROKER_E_UNTRUSTED_BROKER, "%s is held by uid %u", b->url, peer.uid);
+    if (r < 0)
+        snprintf(reason, sizeof reason, "runs as nobody knows whom: %s", strerror(-r));
+    else if (address->has_uid)
+        snprintf(reason, sizeof reason, "runs as uid %u; trusted is only uid %u, by its ?uid=%u",
+                 peer.uid, address->uid, address->uid);
+    else
+        snprintf(reason, sizeof reason,
+                 "runs as uid %u; trusted are root and your own uid %u (name another with ?uid=%u)",
+                 peer.uid, own, peer.uid);
+    fail_trust(b, reason);
     return false;
 }
 
@@ -119,7 +149,6 @@ static bool try_address(broker *b, const struct address *address)
         return false;
     }
     if (!is_trusted(b, fd, address)) {
-        attempt_failed(b, BROKER_E_UNTRUSTED_BROKER, false);
         sys_close(fd);
         return false;
     }
@@ -127,9 +156,19 @@ static bool try_address(broker *b, const struct address *address)
     return true;
 }
 
+static void fail_url(broker *b, const struct address_error *error)
+{
+    const char *url = secure_getenv("BROKER_URL");
+    char text[TEXT_MAX];
+
+    text_copy(text, &(struct piece){ url, url ? strlen(url) : 0 }, BROKER_E_BAD_ADDRESS);
+    handle_fail(b, BROKER_E_BAD_ADDRESS, "BROKER_URL is no address: %s (at byte %zu of '%s')",
+                error->why, error->at, text);
+}
+
 static bool find_addresses(broker *b)
 {
-    struct address_error error = { 0, "no socket to look for" };
+    struct address_error error = { 0, "it cannot be read" };
     int r = 0;
 
     if (b->options.addresses.n > 0)
@@ -138,11 +177,13 @@ static bool find_addresses(broker *b)
         r = default_path_client(&b->addresses, b->options.scope, &error);
     if (r == 0)
         return true;
-    attempt_failed(b, BROKER_E_BAD_ADDRESS, false);
-    handle_fail(b, BROKER_E_BAD_ADDRESS, "%s",
-                r == -EINVAL  ? error.why
-                : r == -ENXIO ? "XDG_RUNTIME_DIR is not set"
-                              : strerror(-r));
+    attempt_failed(b, BROKER_E_BAD_ADDRESS, false, "");
+    if (r == -EINVAL)
+        fail_url(b, &error);
+    else
+        handle_fail(b, BROKER_E_BAD_ADDRESS, "cannot look for the user's broker: %s",
+                    r == -ENXIO ? "XDG_RUNTIME_DIR is not set"
+                                : "the path below XDG_RUNTIME_DIR is longer than 107 bytes");
     return false;
 }
 
@@ -152,6 +193,8 @@ static void attempt_over(broker *b)
     struct loss *loss = b->next_loss;
 
     b->n_tried = 0;
+    if (b->addresses.n > 1)
+        handle_fail(b, b->attempt_status, "cannot reach a broker at %s", b->reasons);
     if (b->retry_ns <= deadline_now())
         plan_retry(b);
     if (b->connecting || b->told_down || !loss)
@@ -172,8 +215,9 @@ static void attempt(broker *b)
         b->next_loss = loss_new();
     if (b->n_tried == 0) {
         b->attempt_status = 0;
+        b->reasons[0] = '\0';
         if (!b->next_loss)
-            attempt_failed(b, BROKER_E_NO_MEMORY, false);
+            attempt_failed(b, BROKER_E_NO_MEMORY, false, "");
         else if (!find_addresses(b))
             b->addresses.n = 0;
     }
@@ -191,7 +235,7 @@ void conn_step(broker *b)
     if (b->state == STATE_IDLE && deadline_now() >= b->retry_ns)
         attempt(b);
     else if (b->state == STATE_GREETING && deadline_over(b->greet_ns))
-        conn_lost(b, BROKER_E_TIMEOUT, "%s: no WELCOME in time", b->url);
+        conn_lost(b, BROKER_E_TIMEOUT, "the broker at %s did not answer in time", b->url);
 }
 
 uint64_t conn_deadline(const broker *b)
@@ -266,7 +310,7 @@ void conn_lost(broker *b, int status, const char *format, ...)
         return;
     }
     drop_socket(b);
-    attempt_failed(b, status, false);
+    attempt_failed(b, status, false, b->error);
     b->state = STATE_IDLE;
     b->retry_ns = 0; /* the next address */
     if (b->n_tried >= b->addresses.n)

@@ -41,7 +41,8 @@ static int connect_until(broker *b, uint64_t deadline)
             return -BROKER_E_CLOSED;
         if (b->state == STATE_GREETING) {
             if (input_wait(b, outbox_pending(&b->out) > 0, deadline) == -BROKER_E_TIMEOUT)
-                return handle_fail(b, BROKER_E_TIMEOUT, "%s: no WELCOME in time", b->url);
+                return handle_fail(b, BROKER_E_TIMEOUT, "the broker at %s did not answer in time",
+                                   b->url);
             if (b->state == STATE_GREETING)
                 output_send(b, NULL);
             continue;

@@ -128,6 +128,9 @@ static void init(broker *b, const broker_options *options)
     b->publish_timeout_ms = BROKER_DEFAULT;
     b->random = random_seed();
     received_init(&b->received);
+    for (unsigned i = 0; i < ENVELOPES_KEPT; i++)
+        b->cache.at[i].len = ENVELOPE_SLOW;
+    b->cache.last = b->cache.at;
     b->page->ours = true;
     /* Linux 4.14; where there is none, getpid(2) has to do. */
     if (madvise(b->page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) < 0)

@@ -54,11 +54,24 @@ struct buried {
     struct buried *next;
 };
 
-/* The envelope of the last subject published, ready to be copied. */
-struct envelope_cache {
-    size_t len; /* with the length prefix; 0: nothing cached */
+/* The envelopes of the last subjects published, ready to be copied. */
+enum { ENVELOPES_KEPT = 4 };
+
+enum { ENVELOPE_COPIED = 64, ENVELOPE_SLOW = 1 << 20 };
+
+struct kept_envelope {
+    /* With the length prefix. Up to ENVELOPE_COPIED it is copied as if it had so
+     * many bytes, without a call; a longer one, and a place where nothing is
+     * kept, has ENVELOPE_SLOW, which never fits into a batch. */
+    size_t len;
     char subject[MAX_SUBJECT + 1];
     uint8_t bytes[FRAME_MAX_HEAD];
+};
+
+struct envelope_cache {
+    struct kept_envelope *last; /* the one used last; never NULL */
+    unsigned oldest;
+    struct kept_envelope at[ENVELOPES_KEPT];
 };
 
 struct broker {
@@ -114,6 +127,7 @@ struct broker {
     uint32_t backoff_ms;
     uint64_t random;
     int attempt_status;       /* why the last attempt failed; positive */
+    char reasons[MAX_SENTENCE]; /* why each address failed that was tried */
     bool connecting;          /* broker_connect is at it, which tells by itself */
     bool may_retry;           /* it failed because nobody was there */
     bool told_down;           /* the application knows that there is no broker */

@@ -50,7 +50,7 @@ const void *broker_message_payload(const broker_message *m, size_t *ret_len)
 {
     if (ret_len)
         *ret_len = m->payload_len;
-    return m->payload;
+    return m->payload ? m->payload : (const uint8_t *)"";
 }
 
 const void *broker_message_headers(const broker_message *m, size_t *ret_len)
@@ -78,8 +78,10 @@ uint32_t broker_message_status(const broker_message *m)
 
 int broker_message_credentials(const broker_message *m, struct broker_credentials *ret)
 {
-    const struct broker_credentials *found = m->b ? peers_find(&m->b->peers, m->sender) : NULL;
+    const struct broker_credentials *found = m->who;
 
+    if (!found && m->b)
+        found = peers_find(&m->b->peers, m->sender);
     if (!found)
         return -BROKER_E_INVALID;
     *ret = *found;

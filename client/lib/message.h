@@ -23,6 +23,7 @@ struct broker_message {
     uint32_t status;
     uint64_t sender;
     const struct broker *b; /* whose PEER table knows the sender; may be NULL */
+    const struct broker_credentials *who; /* the sender's, if not NULL */
 };
 
 /* Most messages have the envelope of the one before: then only the payload is

@@ -46,20 +46,22 @@ int broker_options_set_url(broker_options *options, const char *url)
 
     if (!url || address_list_parse(&addresses, url, NULL) < 0)
         return -BROKER_E_BAD_ADDRESS;
+    if (!address_is_unix(&addresses.at[0])) /* a list does not mix them */
+        return -BROKER_E_UNSUPPORTED;
     options->addresses = addresses;
     return 0;
 }
 
-int broker_options_set_scope(broker_options *options, char scope)
+int broker_options_set_scope(broker_options *options, enum broker_scope scope)
 {
     switch (scope) {
-    case 'u':
+    case BROKER_SCOPE_USER:
         options->scope = DEFAULT_PATH_ONLY_USER;
         return 0;
-    case 's':
+    case BROKER_SCOPE_SYSTEM:
         options->scope = DEFAULT_PATH_ONLY_SYSTEM;
         return 0;
-    case 0:
+    case BROKER_SCOPE_ANY:
         options->scope = DEFAULT_PATH_AUTO;
         return 0;
     default:

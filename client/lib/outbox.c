@@ -71,6 +71,7 @@ static bool grow(struct outbox *outbox, size_t need)
         return false;
     outbox->buf = buf;
     outbox->cap = cap;
+    outbox->batch = OUTBOX_BATCH; /* FIRST_CAP is more */
     return true;
 }
 

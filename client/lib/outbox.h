@@ -20,6 +20,7 @@ enum {
 struct outbox {
     uint8_t *buf;
     size_t cap, start, end;
+    size_t batch; /* OUTBOX_BATCH, and room behind it; 0 while there is no buffer */
     size_t torn; /* buf[0..torn) is the rest of a frame that was begun before */
     bool torn_is_message;
     bool raised;   /* the socket's buffer is OUTBOX_SNDBUF */

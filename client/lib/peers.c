@@ -98,6 +98,26 @@ const struct broker_credentials *peers_find(const struct peers *peers, uint64_t 
     return peer && peer->is.id == id ? &peer->is : NULL;
 }
 
+struct peer *peer_copy(const struct broker_credentials *of)
+{
+    size_t label_len = of && of->label ? strlen(of->label) : 0;
+    struct peer *peer = of ? malloc(sizeof *peer + label_len + 1) : NULL;
+
+    if (!peer)
+        return NULL;
+    peer->is = *of;
+    memcpy(peer->groups, of->groups, of->n_groups * sizeof *of->groups);
+    memcpy(peer->label, of->label ? of->label : "", label_len + 1);
+    peer->is.groups = peer->groups;
+    peer->is.label = of->label ? peer->label : NULL;
+    return peer;
+}
+
+const struct broker_credentials *peer_credentials(const struct peer *peer)
+{
+    return &peer->is;
+}
+
 void peers_clear(broker *b)
 {
     struct peers *peers = &b->peers;

@@ -21,4 +21,7 @@ void peers_learn(broker *b, const struct envelope *envelope);
 /* Whether the raw fields of a PEER are what they should be. */
 bool peers_valid(const struct envelope *envelope);
 const struct broker_credentials *peers_find(const struct peers *peers, uint64_t id);
+/* A copy, to be freed, of what peers_find found; NULL for NULL, or without memory. */
+struct peer *peer_copy(const struct broker_credentials *of);
+const struct broker_credentials *peer_credentials(const struct peer *peer);
 void peers_clear(broker *b);

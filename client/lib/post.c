@@ -23,6 +23,12 @@ static int check(broker *b, const struct frame *frame)
 {
     struct cursor headers = { frame->headers, frame->headers + frame->headers_len };
 
+    if (!frame->payload && frame->payload_len > 0)
+        return handle_fail(b, BROKER_E_INVALID, "the payload is NULL, and its length is %zu",
+                           frame->payload_len);
+    if (!frame->headers && frame->headers_len > 0)
+        return handle_fail(b, BROKER_E_INVALID, "the headers are NULL, and their length is %zu",
+                           frame->headers_len);
     if (frame->payload_len > b->max_payload)
         return handle_fail(b, BROKER_E_TOO_LARGE, "the payload has %zu bytes, the limit is %zu",
                            frame->payload_len, b->max_payload);

@@ -21,22 +21,36 @@ static int bad_subject(broker *b, const char *subject)
 }
 
 /* Checks a subject and keeps its envelope, for those that follow. */
-static int cache_envelope(broker *b, const char *subject)
+static int keep_envelope(broker *b, const char *subject)
 {
     struct envelope_cache *cache = &b->cache;
+    struct kept_envelope *kept = &cache->at[cache->oldest];
     size_t len = subject ? strnlen(subject, MAX_SUBJECT + 1) : 0;
-    struct frame frame = { .op = OP_MESSAGE, .subject = cache->subject, .subject_len = len };
+    struct frame frame = { .op = OP_MESSAGE, .subject = kept->subject, .subject_len = len };
 
     if (len == 0 || len > MAX_SUBJECT || !subject_valid(subject, len, NULL))
         return bad_subject(b, subject);
-    memcpy(cache->subject, subject, len + 1);
-    cache->len = frame_write_head(cache->bytes, &frame);
+    memcpy(kept->subject, subject, len + 1);
+    kept->len = frame_write_head(kept->bytes, &frame);
+    if (kept->len > ENVELOPE_COPIED)
+        kept->len = ENVELOPE_SLOW;
+    cache->oldest = (cache->oldest + 1) % ENVELOPES_KEPT;
+    cache->last = kept;
     return 0;
 }
 
-static bool is_cached(const struct envelope_cache *cache, const char *subject)
+/* Makes it the last one used, if it is kept. */
+static __attribute__((noinline)) bool find_kept(struct envelope_cache *cache, const char *subject)
 {
-    return cache->len > 0 && subject && strcmp(subject, cache->subject) == 0;
+    for (unsigned i = 0; i < ENVELOPES_KEPT; i++) {
+        struct kept_envelope *kept = &cache->at[i];
+
+        if (kept->subject[0] != '\0' && strcmp(subject, kept->subject) == 0) {
+            cache->last = kept;
+            return true;
+        }
+    }
+    return false;
 }
 
 static int64_t publish_slowly(broker *b, const char *subject, struct frame *frame, unsigned flags)
@@ -45,14 +59,14 @@ static int64_t publish_slowly(broker *b, const char *subject, struct frame *fram
 
     if (r == 0 && (flags & ~(unsigned)BROKER_MSGPACK))
         r = handle_fail(b, BROKER_E_INVALID, "unknown flags");
-    if (r == 0 && !is_cached(&b->cache, subject))
-        r = cache_envelope(b, subject);
+    if (r == 0 && (!subject || !find_kept(&b->cache, subject)))
+        r = keep_envelope(b, subject);
     if (r < 0)
         return r;
     frame->op = OP_MESSAGE;
     frame->word = post_word(flags);
-    frame->subject = b->cache.subject;
-    frame->subject_len = strlen(b->cache.subject);
+    frame->subject = b->cache.last->subject;
+    frame->subject_len = strlen(frame->subject);
     r = post_frame(b, frame, POST_OUT, b->publish_timeout_ms);
     return r < 0 ? r : (int64_t)++b->n_published;
 }
@@ -70,20 +84,27 @@ static __attribute__((noinline)) int64_t publish_plainly(broker *b, const char *
 int64_t broker_publish(broker *b, const char *subject, const void *payload, size_t len,
                        unsigned flags)
 {
-    const struct envelope_cache *cache = &b->cache;
-    size_t size = cache->len + len;
+    const struct kept_envelope *kept;
+    size_t size;
     uint8_t *p;
 
-    /* What gathers, and has the subject of the one before, is two copies. */
+    if (unlikely(!payload) && len == 0)
+        payload = "";
+    /* What gathers, and has a subject that is kept, is two copies. */
     if (unlikely(!b->page->open || b->hold == 0 || len > b->small_max || flags > BROKER_MSGPACK ||
-                 b->out.end + size > OUTBOX_BATCH || !is_cached(cache, subject)))
+                 !payload || !subject))
+        return publish_plainly(b, subject, payload, len, flags);
+    if (unlikely(strcmp(subject, b->cache.last->subject) != 0) && !find_kept(&b->cache, subject))
+        return publish_plainly(b, subject, payload, len, flags);
+    kept = b->cache.last;
+    size = kept->len + len;
+    if (unlikely(b->out.end + size > b->out.batch))
         return publish_plainly(b, subject, payload, len, flags);
     p = b->out.buf + b->out.end;
-    memcpy(p, cache->bytes, cache->len);
+    memcpy(p, kept->bytes, ENVELOPE_COPIED);
     store_be32(p, (uint32_t)(size - FRAME_PREFIX));
-    store_be32(p + FRAME_AT_WORD, flags << 31);
-    if (len > 0)
-        memcpy(p + cache->len, payload, len);
+    p[FRAME_AT_WORD] = (uint8_t)(flags << 7); /* the word's first bit */
+    memcpy(p + kept->len, payload, len);
     outbox_add(&b->out, size);
     return (int64_t)++b->n_published;
 }

@@ -14,6 +14,11 @@ struct broker_sub_options {
     bool credentials;
 };
 
+struct broker_service_options {
+    unsigned max_open; /* 0: the broker's default */
+    bool credentials;
+};
+
 int broker_sub_options_new(broker_sub_options **ret)
 {
     broker_sub_options *options = calloc(1, sizeof *options);
@@ -62,6 +67,34 @@ int broker_sub_options_set_after(broker_sub_options *options, uint64_t messages)
 }
 
 int broker_sub_options_set_credentials(broker_sub_options *options, int on)
+{
+    options->credentials = on != 0;
+    return 0;
+}
+
+int broker_service_options_new(broker_service_options **ret)
+{
+    broker_service_options *options = calloc(1, sizeof *options);
+
+    if (!options)
+        return -BROKER_E_NO_MEMORY;
+    *ret = options;
+    return 0;
+}
+
+broker_service_options *broker_service_options_free(broker_service_options *options)
+{
+    free(options);
+    return NULL;
+}
+
+int broker_service_options_set_max_open(broker_service_options *options, unsigned max_open)
+{
+    options->max_open = max_open;
+    return 0;
+}
+
+int broker_service_options_set_credentials(broker_service_options *options, int on)
 {
     options->credentials = on != 0;
     return 0;
@@ -171,29 +204,25 @@ broker_subscription *broker_subscription_free(broker_subscription *sub)
     return NULL;
 }
 
-int broker_serve(broker *b, broker_service **ret, const char *pattern, unsigned max_open,
-                 broker_request_fn fn, void *userdata)
+int broker_serve(broker *b, broker_service **ret, const char *pattern,
+                 const broker_service_options *options, broker_request_fn fn, void *userdata)
 {
-    struct reg from = {
-        .is_service = true,
-        .max_open = max_open,
-        .userdata = userdata,
-        .fn.request = fn,
-    };
-    struct reg *reg;
+    struct reg from = { .is_service = true, .userdata = userdata, .fn.request = fn }, *reg;
     int r;
 
     if (!fn)
         return handle_fail(b, BROKER_E_INVALID, "a service needs a callback");
+    if (options) {
+        from.max_open = options->max_open;
+        from.flags = options->credentials ? SUB_CREDENTIALS : 0;
+    }
     r = add(b, &reg, &from, pattern);
     if (r == 0 && ret)
         *ret = (broker_service *)reg;
     return r;
 }
 
-void broker_service_set_notice_fn(broker_service *service,
-                                  void (*fn)(broker_service *service,
-                                             const struct broker_notice *notice, void *userdata),
+void broker_service_set_notice_fn(broker_service *service, broker_service_notice_fn fn,
                                   void *userdata)
 {
     service->reg.notice_fn.service = fn;
@@ -205,9 +234,21 @@ int broker_service_status(const broker_service *service)
     return status_of(&service->reg);
 }
 
+const char *broker_service_pattern(const broker_service *service)
+{
+    return service->reg.pattern;
+}
+
+broker *broker_service_broker(const broker_service *service)
+{
+    return service->reg.b;
+}
+
 broker_service *broker_service_free(broker_service *service)
 {
-    if (service && !service->reg.freed)
+    if (service && !service->reg.freed) {
+        requests_forget_service(service->reg.b, service);
         regs_release(&service->reg);
+    }
     return NULL;
 }

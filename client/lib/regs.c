@@ -38,6 +38,7 @@ static void send_serve(broker *b, const struct reg *reg)
     e.serve.sid = reg->sid;
     e.serve.pattern = piece_of(reg->pattern);
     e.serve.max_open = reg->max_open;
+    e.serve.flags = reg->flags;
     output_control(b, &e);
 }
 

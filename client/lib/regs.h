@@ -53,7 +53,7 @@ struct reg {
     } fn;
     union {
         broker_notice_fn subscription;
-        void (*service)(broker_service *, const struct broker_notice *, void *);
+        broker_service_notice_fn service;
     } notice_fn;
 };
 

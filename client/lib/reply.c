@@ -83,6 +83,11 @@ const broker_message *broker_request_message(const broker_request *request)
     return &request->message;
 }
 
+broker_service *broker_request_service(const broker_request *request)
+{
+    return request->service;
+}
+
 void broker_request_set_cancel_fn(broker_request *request, broker_cancel_fn fn, void *userdata)
 {
     request->cancel = fn;

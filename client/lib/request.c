@@ -122,6 +122,11 @@ void broker_call_cancel(broker_call *call)
     call_drop(call);
 }
 
+broker *broker_call_broker(const broker_call *call)
+{
+    return call->b;
+}
+
 static bool is_over(const broker *b, const void *arg)
 {
     (void)b;
@@ -133,14 +138,23 @@ static uint64_t grace_deadline(int timeout_ms)
     return deadline_in((int)timeout_of(timeout_ms) + GRACE_MS);
 }
 
+static const char *sentence_of(int status)
+{
+    return status == BROKER_E_UNKNOWN_FATE || status == BROKER_E_NOT_SENT
+               ? calls_fate_text(status)
+               : broker_status_text(status);
+}
+
 /* The outcome of a call that is over. */
 static int hand_over(broker *b, struct waiter *waiter, void **ret_payload, size_t *ret_len,
                      unsigned *ret_flags, uint32_t *ret_error)
 {
     if (waiter->status != 0 && waiter->status != BROKER_E_FAILED) {
         free(waiter->bytes);
-        return handle_fail(b, waiter->status, NULL);
+        return handle_fail(b, waiter->status, "%s", sentence_of(waiter->status));
     }
+    if (!waiter->bytes && !(waiter->bytes = calloc(1, 1)))
+        return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
     if (ret_payload)
         *ret_payload = waiter->bytes;
     else

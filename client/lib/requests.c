@@ -83,13 +83,19 @@ static bool keep(broker *b, struct broker_request *request)
         free(copy);
         return false;
     }
+    /* The broker's numbers begin again when it does, so what the PEER table says
+     * of the sender later may be said of another. */
+    request->peer = peer_copy(peers_find(&b->peers, m->sender));
+    m->who = request->peer ? peer_credentials(request->peer) : NULL;
+    m->b = NULL;
     request->copy = copy;
     m->headers = copy;
     m->payload = copy + m->headers_len;
     return true;
 }
 
-static struct broker_request *request_new(broker *b, const struct frame *frame)
+static struct broker_request *request_new(broker *b, broker_service *service,
+                                          const struct frame *frame)
 {
     struct broker_request *request = b->requests.spare;
 
@@ -99,11 +105,13 @@ static struct broker_request *request_new(broker *b, const struct frame *frame)
     if (!request)
         return NULL;
     request->b = b;
+    request->service = service;
     request->token = frame->token;
     request->epoch = b->dispatch_epoch;
     request->in_callback = true;
     request->listed = request->answered = request->void_ = false;
     request->copy = NULL;
+    request->peer = NULL;
     request->cancel = NULL;
     message_view(&request->message, frame, request->subject, b);
     return request;
@@ -113,6 +121,8 @@ static struct broker_request *request_new(broker *b, const struct frame *frame)
 static void end_of_callback(broker *b, struct broker_request *request)
 {
     request->in_callback = false;
+    if (request->service->reg.freed)
+        request->service = NULL;
     if (request->answered) {
         if (b->requests.spare)
             free(request);
@@ -127,6 +137,7 @@ static void end_of_callback(broker *b, struct broker_request *request)
     request->void_ = true;
     request->message.headers_len = request->message.payload_len = 0;
     request->message.headers = request->message.payload = NULL;
+    request->message.b = NULL;
 }
 
 static broker_service *selected_service(const broker *b)
@@ -147,7 +158,7 @@ void requests_dispatch(broker *b, const struct frame *frame)
 
     if (b->dispatch_epoch != b->epoch)
         return; /* its requester was told that we are gone */
-    request = service ? request_new(b, frame) : NULL;
+    request = service ? request_new(b, service, frame) : NULL;
     if (!request) {
         reply_refuse(b, frame->token);
         return;
@@ -211,6 +222,18 @@ void requests_end_epoch(broker *b, uint64_t epoch)
     }
 }
 
+void requests_forget_service(broker *b, const broker_service *service)
+{
+    struct requests *requests = &b->requests;
+
+    for (uint32_t i = 0; i < requests->n_buckets; i++) {
+        for (struct broker_request *r = requests->buckets[i]; r; r = r->next) {
+            if (r->service == service)
+                r->service = NULL;
+        }
+    }
+}
+
 bool requests_would_tell(const broker *b, uint64_t epoch)
 {
     for (uint32_t i = 0; i < b->requests.n_buckets; i++) {
@@ -228,7 +251,9 @@ void request_free(struct broker_request *request)
 
     request->answered = true;
     free(request->copy);
+    free(request->peer);
     request->copy = NULL;
+    request->peer = NULL;
     if (request->in_callback)
         return;
     unlist(&b->requests, request);
@@ -245,6 +270,7 @@ void requests_deinit(broker *b)
 
             requests->buckets[i] = request->next;
             free(request->copy);
+            free(request->peer);
             free(request);
         }
     }

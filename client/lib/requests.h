@@ -19,6 +19,7 @@
 struct broker_request {
     void *buried; /* first: struct buried (handle.h) */
     broker *b;
+    struct broker_service *service; /* NULL: freed */
     struct broker_request *next; /* in its bucket */
     uint64_t token;
     uint64_t epoch;
@@ -28,6 +29,7 @@ struct broker_request {
     bool void_;    /* nobody waits for an answer any more */
     struct broker_message message;
     uint8_t *copy; /* of headers and payload; owned */
+    struct peer *peer; /* a copy, owned; NULL: the PEER table has it, or nobody */
     broker_cancel_fn cancel;
     void *userdata;
     char subject[MAX_SUBJECT + 1];
@@ -46,6 +48,8 @@ void requests_dispatch_cancel(broker *b, uint64_t token, int status);
 /* One that outlived its callback, or NULL. */
 struct broker_request *requests_find(const struct requests *requests, uint64_t token);
 void requests_end_epoch(broker *b, uint64_t epoch);
+/* The application let go of a service: its requests stay. */
+void requests_forget_service(broker *b, const broker_service *service);
 bool requests_would_tell(const broker *b, uint64_t epoch);
 /* Takes it out of the list and frees it. */
 void request_free(struct broker_request *request);

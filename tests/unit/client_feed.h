@@ -155,7 +155,7 @@ static inline void feed_open(struct feed *feed)
         broker_subscribe(feed->b, &feed->sub, "a.>", NULL, feed_on_message, feed);
         broker_subscription_set_notice_fn(feed->sub, feed_on_notice, feed);
     }
-    broker_serve(feed->b, NULL, "a.>", 0, feed_on_request, feed);
+    broker_serve(feed->b, NULL, "a.>", NULL, feed_on_request, feed);
     feed_connect(feed->b, pair[1]);
 }
 

@@ -301,6 +301,7 @@ static void serve_it(broker_service *service, broker_request *request, void *use
     (void)service;
     note(told, "%.*s;", (int)len, payload);
     if (payload[0] == 'n' && payload[1] == 'o') {
+        assert_int_equal(broker_reply(request, NULL, 5, 0), -BROKER_E_INVALID);
         assert_int_equal(broker_reply(request, payload, len, 0), 0);
         assert_int_equal(broker_reply(request, payload, len, 0), -BROKER_E_INVALID);
     } else if (payload[0] == 'n') {
@@ -329,7 +330,7 @@ static void requests_are_answered_now_or_later(void **state)
     const char *payload;
 
     (void)state;
-    assert_int_equal(broker_serve(b, &service, "s", 0, serve_it, &told), 0);
+    assert_int_equal(broker_serve(b, &service, "s", NULL, serve_it, &told), 0);
     assert_int_equal(broker_service_status(service), -BROKER_E_TIMEOUT);
     fake_process_until(b, strstr(told.log, "parts"));
     assert_int_equal(broker_service_status(service), 0);
@@ -344,6 +345,27 @@ static void requests_are_answered_now_or_later(void **state)
     fake_stop(fake);
 }
 
+static void leaves_at_a_request(struct fake *fake)
+{
+    fake_greet(fake);
+    fake_await(fake, OP_REQUEST, NULL);
+    fake_hang_up(fake);
+}
+
+static void a_request_lost_with_its_connection_says_so(void **state)
+{
+    struct fake *fake = fake_start(leaves_at_a_request, NULL);
+    broker *b = fake_client(fake);
+
+    (void)state;
+    assert_int_equal(broker_call_wait(b, "s", "x", 1, 0, 5000, NULL, NULL, NULL, NULL),
+                     -BROKER_E_UNKNOWN_FATE);
+    assert_string_equal(broker_error_text(b), "the broker went away before the answer came; the "
+                                              "server may have seen the request");
+    broker_free(b);
+    fake_stop(fake);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -351,6 +373,7 @@ int main(void)
         kit_test(a_cancelled_call_is_silent),
         kit_test(a_request_can_be_waited_for),
         kit_test(requests_are_answered_now_or_later),
+        kit_test(a_request_lost_with_its_connection_says_so),
     };
 
     return kit_run("client calls", tests, KIT_LENGTH(tests));

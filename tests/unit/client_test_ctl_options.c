@@ -90,7 +90,13 @@ struct parsed {
 
 static struct parsed parse(const char *const *words)
 {
-    static const struct usage usage = { "verb", "OPERAND", "About.", "  brokerctl verb" };
+    static const struct usage usage = {
+        .verb = "verb",
+        .operands = "OPERAND",
+        .about = "About.",
+        .example = "  brokerctl verb",
+        .raw = "payloads are bytes",
+    };
     static struct parsed parsed;
     static char *argv[16];
     int argc = 0;
@@ -175,6 +181,7 @@ static void test_options_misused(void **state)
     assert_misuse(WORDS("--time", "soon"), "--time soon: wants a time");
     assert_misuse(WORDS("--count", "0"), "--count 0: wants a number");
     assert_misuse(WORDS("-n", "many"), "--count many: wants a number");
+    assert_misuse(WORDS("--json", "--raw"), "--json and --raw exclude each other");
     assert_misuse(WORDS("--\x1b[2J"), "unknown option --\\x1b[2J");
 }
 
@@ -227,10 +234,10 @@ static void test_shown(void **state)
         { LITERAL("\xa2hi"), BROKER_MSGPACK, "\"hi\"", "\"payload\":\"hi\"" },
         { LITERAL("hi"), 0, "hi", "\"payload-text\":\"hi\"" },
         { LITERAL(""), 0, "", "\"payload-text\":\"\"" },
-        { LITERAL("\xff"), 0, "base64:/w==", "\"payload-base64\":\"/w==\"" },
+        { LITERAL("\xff"), 0, "(base64) /w==", "\"payload-base64\":\"/w==\"" },
         { LITERAL("a\x1b[2J\n\x7f\xc2\x85"), 0, "a\\x1b[2J\\n\\x7f\\u0085",
           "\"payload-text\":\"a\\u001b[2J\\n\\u007f\\u0085\"" },
-        { LITERAL("\xc1"), BROKER_MSGPACK, "(malformed msgpack) base64:wQ==",
+        { LITERAL("\xc1"), BROKER_MSGPACK, "(malformed msgpack, base64) wQ==",
           "\"malformed\":true,\"payload-base64\":\"wQ==\"" },
     };
 

@@ -205,6 +205,7 @@ static void a_handshake_has_a_deadline(void **state)
 static void nobody_there(void **state)
 {
     struct fake fake;
+    char text[512];
     broker *b;
     int64_t start = kit_now_ns();
 
@@ -212,7 +213,8 @@ static void nobody_there(void **state)
     fake_init(&fake);
     b = fake_client_with(&fake, 0);
     assert_int_equal(broker_connect(b, 5000), -BROKER_E_UNREACHABLE);
-    assert_non_null(strstr(broker_error_text(b), "No such file"));
+    snprintf(text, sizeof text, "cannot reach a broker at %s: No such file or directory", fake.url);
+    assert_string_equal(broker_error_text(b), text);
     broker_free(b);
     b = fake_client_with(&fake, 1);
     assert_int_equal(broker_connect(b, 200), -BROKER_E_UNREACHABLE);
@@ -271,7 +273,7 @@ static void accepts_only(struct fake *fake)
 static void a_broker_of_another_uid_is_not_trusted(void **state)
 {
     struct fake *fake = fake_start(accepts_only, NULL);
-    char url[160];
+    char url[160], text[512];
     broker_options *options;
     broker *b;
 
@@ -282,8 +284,86 @@ static void a_broker_of_another_uid_is_not_trusted(void **state)
     assert_int_equal(broker_new(&b, options), 0);
     broker_options_free(options);
     assert_int_equal(broker_connect(b, 5000), -BROKER_E_UNTRUSTED_BROKER);
+    snprintf(text, sizeof text, "the broker at %s?uid=%u runs as uid %u; trusted is only uid %u, by its ?uid=%u",
+             fake->url, getuid() + 1, getuid(), getuid() + 1, getuid() + 1);
+    assert_string_equal(broker_error_text(b), text);
     broker_free(b);
     fake_stop(fake);
+}
+
+static broker *client_of(const char *url)
+{
+    broker_options *options;
+    broker *b;
+
+    assert_int_equal(broker_options_new(&options), 0);
+    if (url)
+        assert_int_equal(broker_options_set_url(options, url), 0);
+    assert_int_equal(broker_options_set_reconnect(options, 0), 0);
+    assert_int_equal(broker_new(&b, options), 0);
+    broker_options_free(options);
+    return b;
+}
+
+/* ENOTDIR counts as "nobody there", a loop of links as an error of its own. */
+static void each_address_is_named_with_its_reason(void **state)
+{
+    char link[200], url[512], text[1024];
+    broker *b;
+
+    (void)state;
+    snprintf(link, sizeof link, "%s/loop", kit_dir());
+    assert_int_equal(symlink(link, link), 0);
+    snprintf(url, sizeof url, "unix:%s/none,unix:%s,unix:/dev/null/x", kit_dir(), link);
+    b = client_of(url);
+    assert_int_equal(broker_connect(b, 1000), -BROKER_E_SYSTEM); /* it says most */
+    snprintf(text, sizeof text,
+             "cannot reach a broker at unix:%s/none: No such file or directory; "
+             "unix:%s: Too many levels of symbolic links; unix:/dev/null/x: Not a directory",
+             kit_dir(), link);
+    assert_string_equal(broker_error_text(b), text);
+    broker_free(b);
+    unlink(link);
+}
+
+static void a_bad_url_of_the_environment_is_named(void **state)
+{
+    char path[160] = "unix:/", *old = getenv("BROKER_URL"), *kept = old ? strdup(old) : NULL;
+    broker *b;
+
+    (void)state;
+    memset(path + 6, 'x', 110);
+    setenv("BROKER_URL", path, 1);
+    b = client_of(NULL);
+    assert_int_equal(broker_connect(b, 1000), -BROKER_E_BAD_ADDRESS);
+    assert_non_null(strstr(broker_error_text(b),
+                           "BROKER_URL is no address: a path or name has at most 107 bytes (at byte 112 of 'unix:/xxx"));
+    broker_free(b);
+    setenv("BROKER_URL", "tcp://host", 1);
+    b = client_of(NULL);
+    assert_int_equal(broker_connect(b, 1000), -BROKER_E_UNSUPPORTED);
+    assert_string_equal(broker_error_text(b),
+                        "cannot reach a broker at tcp://host:7420: only unix: is supported yet");
+    broker_free(b);
+    if (kept)
+        setenv("BROKER_URL", kept, 1);
+    else
+        unsetenv("BROKER_URL");
+    free(kept);
+}
+
+static void options_refuse_what_cannot_be(void **state)
+{
+    broker_options *options;
+
+    (void)state;
+    assert_int_equal(broker_options_new(&options), 0);
+    assert_int_equal(broker_options_set_url(options, "tcp://host:1"), -BROKER_E_UNSUPPORTED);
+    assert_int_equal(broker_options_set_url(options, "tls://host"), -BROKER_E_UNSUPPORTED);
+    assert_int_equal(broker_options_set_url(options, "unix:"), -BROKER_E_BAD_ADDRESS);
+    assert_int_equal(broker_options_set_scope(options, BROKER_SCOPE_USER), 0);
+    assert_int_equal(broker_options_set_scope(options, (enum broker_scope)'x'), -BROKER_E_INVALID);
+    broker_options_free(options);
 }
 
 int main(void)
@@ -302,6 +382,9 @@ int main(void)
         kit_test(connect_waits_for_a_broker_that_starts),
         kit_test(the_second_address_is_tried),
         kit_test(a_broker_of_another_uid_is_not_trusted),
+        kit_test(each_address_is_named_with_its_reason),
+        kit_test(a_bad_url_of_the_environment_is_named),
+        kit_test(options_refuse_what_cannot_be),
     };
 
     return kit_run("client greet", tests, KIT_LENGTH(tests));

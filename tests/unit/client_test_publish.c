@@ -45,13 +45,27 @@ static void messages_are_numbered_and_framed(void **state)
     assert_int_equal(broker_publish_headers(b, "c", "\x80", 1, "six", 3, 0), 7);
     assert_int_equal(broker_publish(b, "c", "seven", 5, 0), 8);
     assert_int_equal(broker_uncork(b), 0);
+    broker_cork(b); /* more subjects than are kept, and one with a long envelope */
+    for (int i = 0; i < 12; i++) {
+        static const char *const subjects[] = { "d", "e", "f", "g", "h",
+                                                "a.long.subject.of.more.than.forty.bytes.it.is" };
+
+        assert_int_equal(broker_publish(b, subjects[i / 2 % 6], "8", 1, 0), 9 + i);
+    }
+    assert_int_equal(broker_publish(b, "h", NULL, 0, 0), 21);
+    assert_int_equal(broker_publish(b, "", "x", 1, 0), -BROKER_E_BAD_SUBJECT);
+    assert_int_equal(broker_publish(b, NULL, "x", 1, 0), -BROKER_E_BAD_SUBJECT);
+    assert_int_equal(broker_uncork(b), 0);
     assert_int_equal(broker_uncork(b), -BROKER_E_INVALID);
     assert_int_equal(broker_flush(b, 5000), 0);
     assert_int_equal(broker_close(b, 5000), 0);
     broker_free(b);
     fake_stop(fake);
     assert_string_equal(notes, "a/0/0=one;a/80/0=;a/0/1=two;b/0/0=three;b/80/0=four;c/0/0=five;"
-                               "c/0/1=six;c/0/0=seven;");
+                               "c/0/1=six;c/0/0=seven;d/0/0=8;d/0/0=8;e/0/0=8;e/0/0=8;f/0/0=8;"
+                               "f/0/0=8;g/0/0=8;g/0/0=8;h/0/0=8;h/0/0=8;"
+                               "a.long.subject.of.more.than.forty.bytes.it.is/0/0=8;"
+                               "a.long.subject.of.more.than.forty.bytes.it.is/0/0=8;h/0/0=;");
 }
 
 static void what_cannot_be_sent_is_refused(void **state)
@@ -73,13 +87,25 @@ static void what_cannot_be_sent_is_refused(void **state)
     assert_int_equal(broker_publish(b, "a", large, MAX_PAYLOAD + 1, 0), -BROKER_E_TOO_LARGE);
     assert_int_equal(broker_publish_headers(b, "a", large, 65536, "x", 1, 0),
                      -BROKER_E_TOO_LARGE);
+    assert_int_equal(broker_publish(b, "a.b", NULL, 5, 0), -BROKER_E_INVALID);
+    assert_int_equal(broker_publish(b, "a.b", NULL, 50000, 0), -BROKER_E_INVALID);
+    assert_int_equal(broker_publish_headers(b, "a.b", NULL, 1, "x", 1, 0), -BROKER_E_INVALID);
+    assert_int_equal(broker_publish_headers(b, "a.b", "\x80", 1, NULL, 1, 0), -BROKER_E_INVALID);
+    assert_int_equal(broker_call_start(b, NULL, "a.b", NULL, 5, 0, 100, NULL, NULL, NULL),
+                     -BROKER_E_INVALID);
+    assert_int_equal(broker_call_wait(b, "a.b", NULL, 5, 0, 100, NULL, NULL, NULL, NULL),
+                     -BROKER_E_INVALID);
+    broker_cork(b); /* the fast path */
+    assert_int_equal(broker_publish(b, "a.b", "x", 0, 0), 1);
+    assert_int_equal(broker_publish(b, "a.b", NULL, 5, 0), -BROKER_E_INVALID);
+    assert_int_equal(broker_uncork(b), 0);
     assert_int_equal(broker_publish_headers(b, "a", "x", 1, "x", 1, 0), -BROKER_E_INVALID);
     assert_int_equal(broker_publish(b, "a", "x", 1, BROKER_MORE), -BROKER_E_INVALID);
     broker_close(b, 5000);
     broker_free(b);
     free(large);
     fake_stop(fake);
-    assert_string_equal(notes, "");
+    assert_string_equal(notes, "a.b/0/0=;");
 }
 
 enum { SIZES = 5 };

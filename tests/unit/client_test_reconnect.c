@@ -107,7 +107,7 @@ static void all_is_told_and_all_comes_back(void **state)
     broker_set_event_fn(b, on_event, &told);
     assert_int_equal(broker_subscribe(b, &sub, "a", NULL, on_message, &told), 0);
     broker_subscription_set_notice_fn(sub, on_notice, &told);
-    assert_int_equal(broker_serve(b, &service, "s", 0, serve_nothing, &told), 0);
+    assert_int_equal(broker_serve(b, &service, "s", NULL, serve_nothing, &told), 0);
     fake_process_until(b, broker_service_status(service) == 0); /* it connects by itself */
     broker_publish(b, "x", "1", 1, 0);
     broker_publish(b, "x", "2", 1, 0);

@@ -48,6 +48,7 @@ static int parse(struct options *options, const char *const *args)
         assert_int_equal(PARSE(&o_, __VA_ARGS__), EXIT_USAGE); \
         assert_non_null(strstr(said, sentence));               \
         assert_non_null(strstr(said, "brokerd --help"));       \
+        assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); \
     } while (0)
 
 static void nothing_is_the_default(void **state)
@@ -113,8 +114,14 @@ static void mistakes_are_named(void **state)
     REFUSED("file: brokerd takes options only", "file");
     REFUSED("--user names the default socket", "--user", "--listen", "unix:/a");
     REFUSED("--system names the default socket", "--system", "--listen", "unix:/a");
-    REFUSED("--nonsense", "--nonsense");
-    REFUSED("--listen", "--listen");
+    REFUSED("--user and --system exclude each other", "--user", "--system");
+    REFUSED("--user and --system exclude each other", "--system", "--user");
+    REFUSED("--listen foo: wrong at byte 1: ", "--listen", "foo");
+    REFUSED("--listen unix:b: wrong at byte 6: ", "--listen", "unix:b");
+    REFUSED("brokerd: unrecognized option '--nonsense' (", "--nonsense");
+    REFUSED("brokerd: unrecognized option '-x' (", "-x");
+    REFUSED("brokerd: option '--listen' wants a value (", "--listen");
+    REFUSED("brokerd: option '--user=1' takes no value (", "--user=1");
 }
 
 static void there_may_be_sixteen(void **state)

@@ -1,0 +1,7 @@
+// One adapter (-DADAPTER) in a C++ program.
+#include ADAPTER
+
+int main()
+{
+    return 0;
+}

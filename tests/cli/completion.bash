@@ -1,0 +1,30 @@
+# What bash offers for a line of brokerctl that is typed up to its end: completion.bash COMPLETION-FILE
+. "$1"
+wrong=0
+
+# offers LINE WORD…: exactly these, in this order
+offers() {
+    COMP_LINE=$1 COMP_POINT=${#1} COMPREPLY=()
+    shift
+    _brokerctl
+    [ "${COMPREPLY[*]}" = "$*" ] && return
+    printf '%s\n  offers: %s\n  wanted: %s\n' "$COMP_LINE" "${COMPREPLY[*]}" "$*"
+    wrong=1
+}
+
+offers 'brokerctl su' sub subjects
+offers 'brokerctl --url unix:/x su' sub subjects
+offers 'brokerctl --url=unix:/x su' sub subjects
+offers 'brokerctl --url unix:/x sub --pol' --policy
+offers 'brokerctl --url=unix:/x sub --pol' --policy
+offers 'brokerctl --url=unix:/x pub --pol'
+offers 'brokerctl --url=un'
+offers 'brokerctl sub a --policy dro' drop-old drop-new
+offers 'brokerctl sub a --policy=dro' drop-old drop-new
+offers 'brokerctl sub a -p ' wait drop-old drop-new latest disconnect
+offers 'brokerctl sub a --queue '
+offers 'brokerctl help su' sub subjects
+offers 'brokerctl ping --r'
+offers 'brokerctl info --r' --raw
+offers 'brokerctl serve a -- cat --r'
+exit $wrong

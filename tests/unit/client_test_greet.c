@@ -326,6 +326,31 @@ static void each_address_is_named_with_its_reason(void **state)
     unlink(link);
 }
 
+/* A refusal says more than that nobody is there, whichever comes first. */
+static void a_refusal_outweighs_nobody_there(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct fake *fake = fake_start(refuses, NULL);
+        char none[200], url[512], text[1024];
+        broker *b;
+
+        snprintf(none, sizeof none, "unix:%s/none", kit_dir());
+        snprintf(url, sizeof url, "%s,%s", first ? fake->url : none, first ? none : fake->url);
+        if (first)
+            snprintf(text, sizeof text, "cannot reach a broker at %s: not ?you; %s: No such file or directory",
+                     fake->url, none);
+        else
+            snprintf(text, sizeof text, "cannot reach a broker at %s: No such file or directory; %s: not ?you",
+                     none, fake->url);
+        b = client_of(url);
+        assert_int_equal(broker_connect(b, 5000), -BROKER_E_DENIED);
+        assert_string_equal(broker_error_text(b), text);
+        broker_free(b);
+        fake_stop(fake);
+    }
+}
+
 static void a_bad_url_of_the_environment_is_named(void **state)
 {
     char path[160] = "unix:/", *old = getenv("BROKER_URL"), *kept = old ? strdup(old) : NULL;
@@ -383,6 +408,7 @@ int main(void)
         kit_test(the_second_address_is_tried),
         kit_test(a_broker_of_another_uid_is_not_trusted),
         kit_test(each_address_is_named_with_its_reason),
+        kit_test(a_refusal_outweighs_nobody_there),
         kit_test(a_bad_url_of_the_environment_is_named),
         kit_test(options_refuse_what_cannot_be),
     };

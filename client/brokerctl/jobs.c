@@ -53,24 +53,51 @@ static bool make_input(const struct jobs *jobs, const broker_message *m, struct 
     return true;
 }
 
-/* Our environment, and what the request is, for commands that serve a pattern. */
-static char **make_env(const broker_message *m, char subject[300], char sender[40])
+/* What a command is told of its request; none of it is inherited from us. */
+struct request_env {
+    char subject[300], sender[40], uid[40], gid[40], pid[40];
+};
+
+static bool is_request_env(const char *entry)
 {
+    static const char *const names[] = { "BROKER_SUBJECT=", "BROKER_SENDER=", "BROKER_UID=",
+                                         "BROKER_GID=", "BROKER_PID=" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strncmp(entry, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+/* Our environment, and what the request is, for commands that serve a pattern. */
+static char **make_env(const broker_message *m, struct request_env *is)
+{
+    struct broker_credentials who;
     size_t n = 0, len;
     const char *s = broker_message_subject(m, &len);
     char **env;
 
     while (environ[n])
         n++;
-    env = xrealloc(NULL, (n + 3) * sizeof *env);
+    env = xrealloc(NULL, (n + 6) * sizeof *env);
     n = 0;
     for (char **from = environ; *from; from++)
-        if (strncmp(*from, "BROKER_SUBJECT=", 15) && strncmp(*from, "BROKER_SENDER=", 14))
+        if (!is_request_env(*from))
             env[n++] = *from;
-    snprintf(subject, 300, "BROKER_SUBJECT=%.*s", (int)len, s);
-    snprintf(sender, 40, "BROKER_SENDER=%" PRIu64, broker_message_sender(m));
-    env[n++] = subject;
-    env[n++] = sender;
+    snprintf(is->subject, sizeof is->subject, "BROKER_SUBJECT=%.*s", (int)len, s);
+    snprintf(is->sender, sizeof is->sender, "BROKER_SENDER=%" PRIu64, broker_message_sender(m));
+    env[n++] = is->subject;
+    env[n++] = is->sender;
+    if (broker_message_credentials(m, &who) == 0) {
+        snprintf(is->uid, sizeof is->uid, "BROKER_UID=%ju", (uintmax_t)who.uid);
+        snprintf(is->gid, sizeof is->gid, "BROKER_GID=%ju", (uintmax_t)who.gid);
+        env[n++] = is->uid;
+        env[n++] = is->gid;
+        if (who.pid)
+            snprintf(is->pid, sizeof is->pid, "BROKER_PID=%jd", (intmax_t)who.pid);
+        if (who.pid)
+            env[n++] = is->pid;
+    }
     env[n] = NULL;
     return env;
 }
@@ -175,14 +202,15 @@ static void start(struct jobs *jobs, struct job *job, broker_request *request)
 {
     const broker_message *m = broker_request_message(request);
     _cleanup_text_ struct text input = TEXT_INIT;
-    char subject[300], sender[40], **env;
+    struct request_env is;
+    char **env;
     int error;
 
     if (!make_input(jobs, m, &input)) {
         answer_failure(jobs, request, EXIT_DATA, "the request is not well-formed msgpack");
         return;
     }
-    env = make_env(m, subject, sender);
+    env = make_env(m, &is);
     error = child_start(&job->child, jobs->argv, env, &input, broker_max_payload(jobs->b));
     free(env);
     if (error) {

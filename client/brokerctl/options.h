@@ -1,9 +1,9 @@
 /* Command lines: one table a verb, from which they are parsed and explained.
  *
  * A verb lists its own options; --url, --user, --system, --json and --help
- * belong to every verb and are added here, --raw where it means something. What the command line asks
- * for goes straight into the variables that the table points to. Strings are
- * those of argv. Messages go to standard error, help to standard output.
+ * belong to every verb and are added here, --raw where it means something. What
+ * the command line asks for goes straight into the variables that the table
+ * points to. Strings are those of argv. Messages go to standard error, help to standard output.
  */
 #pragma once
 

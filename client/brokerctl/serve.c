@@ -20,9 +20,9 @@ static const struct usage usage = {
     .about = "Answers requests whose subject matches. COMMAND is run once a request: the\n"
              "request on its standard input, the reply from its standard output without a\n"
              "last newline. It gets a string as text, other msgpack as JSON, and\n"
-             "BROKER_SUBJECT and BROKER_SENDER in its environment. A non-zero exit is an\n"
-             "error reply with that number. Ends at Ctrl-C with exit code 0; comes back when\n"
-             "the broker does.",
+             "BROKER_SUBJECT, BROKER_SENDER, BROKER_UID, BROKER_GID and BROKER_PID in its\n"
+             "environment. A non-zero exit is an error reply with that number. Ends at\n"
+             "Ctrl-C with exit code 0; comes back when the broker does.",
     .example = "  brokerctl serve host.info -- uname -a\n"
                "  brokerctl serve 'echo.>' --echo\n"
                "  brokerctl serve sum.sha256 --raw --jobs 2 -- sha256sum",

@@ -31,7 +31,7 @@ struct sub {
     uint64_t count, printed;
     size_t limit;
     size_t n_patterns, n_active;
-    int failed; /* exit code, once it cannot go on */
+    int failed;      /* exit code, once it cannot go on */
     bool over_limit; /* that is why */
     struct text line;
 };

@@ -172,9 +172,8 @@ static void add_line(struct text *text, const struct table *table, const struct 
     for (size_t i = 0; i < layout->n; i++) {
         size_t column = layout->columns[i];
 
-        add_cell(text, &table->columns[column],
-                 cells ? cells[column] : table->columns[column].name, layout->widths[i],
-                 i + 1 == layout->n);
+        add_cell(text, &table->columns[column], cells ? cells[column] : table->columns[column].name,
+                 layout->widths[i], i + 1 == layout->n);
     }
 }
 

@@ -194,7 +194,7 @@ static void serve(struct role *role)
     broker *b = connect_as("server", role->work);
     broker_service *service;
 
-    if (broker_serve(b, &service, PEER_SERVICE, 0, on_request, b) < 0 ||
+    if (broker_serve(b, &service, PEER_SERVICE, NULL, on_request, b) < 0 ||
         broker_flush(b, BROKER_DEFAULT) < 0 || broker_service_status(service) != BROKER_OK)
         role_die("serve", broker_error_text(b));
     role_ready(role);

@@ -62,6 +62,28 @@ static void test_sizes(void **state)
     }
 }
 
+/* What is shown is what an option would take. */
+static void test_sizes_shown(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *s;
+    } rows[] = {
+        { 0, "0" },         { 1023, "1023" },     { 1024, "1K" },           { 65535, "65535" },
+        { 1536, "1536" },   { 16777216, "16M" },  { UINT64_C(1) << 40, "1024G" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        _cleanup_text_ struct text text = TEXT_INIT;
+        size_t bytes;
+
+        text_add_size(&text, rows[i].bytes);
+        assert_string_equal(text_string(&text), rows[i].s);
+        assert_true(parse_size(rows[i].s, &bytes) && bytes == rows[i].bytes);
+    }
+}
+
 static void test_counts(void **state)
 {
     uint64_t n;
@@ -277,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_durations),       cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_sizes_shown),
         cmocka_unit_test(test_counts),          cmocka_unit_test(test_options_taken),
         cmocka_unit_test(test_options_scope),   cmocka_unit_test(test_options_misused),
         cmocka_unit_test(test_payload_forms),   cmocka_unit_test(test_headers),

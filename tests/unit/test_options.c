@@ -42,12 +42,12 @@ static int parse(struct options *options, const char *const *args)
 #define PARSE(options, ...) parse(options, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* Told with 64, in a sentence that names what is wrong. */
-#define REFUSED(sentence, ...)                                 \
-    do {                                                       \
-        struct options o_;                                     \
-        assert_int_equal(PARSE(&o_, __VA_ARGS__), EXIT_USAGE); \
-        assert_non_null(strstr(said, sentence));               \
-        assert_non_null(strstr(said, "brokerd --help"));       \
+#define REFUSED(sentence, ...)                                         \
+    do {                                                               \
+        struct options o_;                                             \
+        assert_int_equal(PARSE(&o_, __VA_ARGS__), EXIT_USAGE);         \
+        assert_non_null(strstr(said, sentence));                       \
+        assert_non_null(strstr(said, "brokerd --help"));               \
         assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); \
     } while (0)
 

@@ -171,6 +171,14 @@ static bool all_are_back(const struct app *apps)
     return true;
 }
 
+static int64_t last_back_ns(const struct app *apps)
+{
+    int64_t last = 0;
+    for (int i = 0; i < N_CLIENTS; i++)
+        last = apps[i].back_ns > last ? apps[i].back_ns : last;
+    return last;
+}
+
 /* Every number is confirmed, or told as unknown, or as not sent: once. */
 static void check_fates(const struct app *app)
 {
@@ -221,6 +229,9 @@ static void clients_come_back_and_know_what_was_lost(void **state)
         assert_true(apps[i].back_ns - listening_ns < BACK_MS * MS);
     }
 
+    print_message("all back %lld ms after the broker listened again\n",
+                  (long long)(last_back_ns(apps) - listening_ns) / MS);
+
     received = sum_received(apps);
     turn_until(apps, true, kit_now_ns() + LOAD_MS * MS);
     for (int i = 0; i < N_PUBLISHERS; i++) {
@@ -228,6 +239,9 @@ static void clients_come_back_and_know_what_was_lost(void **state)
         assert_int_equal(broker_confirm(apps[i].b, &c, BROKER_DEFAULT), 0);
         apps[i].confirmed = c.last;
         check_fates(&apps[i]);
+        print_message("publisher %d: %llu sent, %llu unknown, %llu not sent\n", i,
+                      (unsigned long long)apps[i].n_sent, (unsigned long long)apps[i].unknown.n,
+                      (unsigned long long)apps[i].not_sent.n);
     }
     assert_true(sum_received(apps) > received); /* the subscriptions are in force again */
     for (int i = N_PUBLISHERS; i < N_CLIENTS; i++)

@@ -30,7 +30,10 @@ void conn_ask(struct conn *conn)
         events |= LOOP_IN;
     if ((conn->eof || conn->held) && !conn->hung_up)
         events |= LOOP_HUP; /* it may die while it waits */
-    loop_mod(conn->net->loop, &conn->io, events);
+    /* One that cannot be listened to any more (no memory to take it into the set again)
+     * would stay deaf for good: it ends as soon as it may, which is not in here. */
+    if (loop_mod(conn->net->loop, &conn->io, events) < 0)
+        (void)loop_arm(conn->net->loop, &conn->timer, loop_now_ns(conn->net->loop));
 }
 
 void conn_eof(struct conn *conn)
@@ -300,8 +303,8 @@ void net_flush(struct net *net)
     bury(net);
 }
 
-int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
-             struct counters *counters)
+void net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
+              struct counters *counters)
 {
     memset(net, 0, sizeof *net);
     net->loop = loop;
@@ -309,7 +312,6 @@ int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
     net->counters = counters;
     net->resumed_tail = &net->resumed;
     net->linger_ms = LINGER_LIMIT_MS;
-    return 0;
 }
 
 void net_deinit(struct net *net)

@@ -115,8 +115,8 @@ struct conn {
     uint64_t bytes_out;
 };
 
-int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
-             struct counters *counters);
+void net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
+              struct counters *counters);
 void net_deinit(struct net *net);
 /* The end of a round: goes on with who was held, writes, frees. */
 void net_flush(struct net *net);

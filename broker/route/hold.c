@@ -27,9 +27,8 @@ static bool took_something(const struct client *client)
 
 static void wake_at(struct client *client, uint64_t when_ns)
 {
-    /* Without memory for the timer nobody may be held: treat it as over. */
-    if (loop_arm(client->conn.net->loop, &client->hold.timer, when_ns) < 0)
-        hold_release_all(client);
+    /* Its room was reserved with the connection (net_reserve_timers): this cannot fail. */
+    (void)loop_arm(client->conn.net->loop, &client->hold.timer, when_ns);
 }
 
 static void stall(struct client *client)

@@ -52,11 +52,6 @@ static enum status read_options(struct card *card, const struct piece *options,
     return STATUS_OK;
 }
 
-static void put_limit(msgpack_packer *out, const char *key, uint64_t value)
-{
-    sys_put_uint(out, key, value);
-}
-
 static void welcome(struct client *client)
 {
     struct session *session = session_of(client);
@@ -66,13 +61,13 @@ static void welcome(struct client *client)
     msgpack_packer_init(&out, &options, msgpack_sbuffer_write);
     msgpack_pack_map(&out, 8);
     sys_put_str(&out, "server", "brokerd " BROKER_VERSION);
-    put_limit(&out, "max-payload", MAX_PAYLOAD);
-    put_limit(&out, "max-headers", MAX_HEADERS);
-    put_limit(&out, "max-envelope", MAX_ENVELOPE);
-    put_limit(&out, "queue-bytes", SUB_QUEUE_BYTES);
-    put_limit(&out, "queue-messages", SUB_QUEUE_MESSAGES);
-    put_limit(&out, "connection-bytes", CONN_QUEUE_BYTES);
-    put_limit(&out, "max-timeout-ms", MAX_TIMEOUT_MS);
+    sys_put_uint(&out, "max-payload", MAX_PAYLOAD);
+    sys_put_uint(&out, "max-headers", MAX_HEADERS);
+    sys_put_uint(&out, "max-envelope", MAX_ENVELOPE);
+    sys_put_uint(&out, "queue-bytes", SUB_QUEUE_BYTES);
+    sys_put_uint(&out, "queue-messages", SUB_QUEUE_MESSAGES);
+    sys_put_uint(&out, "connection-bytes", CONN_QUEUE_BYTES);
+    sys_put_uint(&out, "max-timeout-ms", MAX_TIMEOUT_MS);
     struct envelope envelope = { .op = OP_WELCOME };
     envelope.welcome.version = PROTO_VERSION;
     envelope.welcome.features = 0;

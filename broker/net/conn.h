@@ -130,6 +130,9 @@ void conn_open(struct conn *conn);
 
 /* Queues the connection for writing at the end of the round. */
 void conn_dirty(struct conn *conn);
+/* Writes now, ahead of the end of the round, unless the kernel takes no more: what is queued
+ * need not overflow a small queue while its reader keeps up. May end the connection. */
+void conn_write_now(struct conn *conn);
 /* Queues a control frame. Past the connection's limit and its reserve, the
  * connection ends (NOT_READING). */
 void conn_send(struct conn *conn, const struct envelope *envelope);

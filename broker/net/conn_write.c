@@ -129,6 +129,12 @@ static void write_queue(struct conn *conn)
         flushed(conn);
 }
 
+void conn_write_now(struct conn *conn)
+{
+    if (conn_is_live(conn) && !conn->hung_up && !conn->out.blocked)
+        conn_flush(conn);
+}
+
 void conn_flush(struct conn *conn)
 {
     if (conn->hung_up && outq_is_empty(&conn->out))

@@ -48,6 +48,12 @@ void deliver_run(struct route *route, const struct run *run, struct dest *dest)
 
 /* ---- one message ---------------------------------------------------------- */
 
+/* Making room for it may have been what showed that nobody is there any more. */
+static bool reads(const struct client *client)
+{
+    return conn_is_live(&client->conn) && !client->conn.hung_up;
+}
+
 /* Who has to be waited for before the message may go to anybody. */
 static struct client *find_holder(const struct run *run, const struct dest *dest)
 {
@@ -55,11 +61,11 @@ static struct client *find_holder(const struct run *run, const struct dest *dest
     for (uint32_t i = 0; i < dest->n_receivers; i++) {
         struct client *client = dest->receivers[i].client;
         const struct audience *to = dest->receivers[i].to;
-        bool conn_full = !conn_fits(&client->conn, run->len);
         for (uint32_t j = 0; conn_is_live(&client->conn) && j < to->n; j++) {
             struct sub *sub = sub_of(to->lanes[j]);
-            bool full = conn_full || !lane_fits(to->lanes[j], run->len);
-            if (full && overflow_policy(client, sub, run->from, &reason) == POLICY_WAIT)
+            bool full = !overflow_fits(client, to->lanes[j], run->len);
+            if (full && reads(client) &&
+                overflow_policy(client, sub, run->from, &reason) == POLICY_WAIT)
                 return client;
         }
     }

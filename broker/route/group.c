@@ -26,7 +26,8 @@ static struct receiver *least(struct route *route, struct dest *dest, struct des
     for (uint32_t i = 0; i < group->n; i++) {
         uint32_t at = (group->turn + i) % group->n;
         struct receiver *member = &dest->members[group->first + at];
-        if (!conn_is_live(&member->client->conn) || !wanted(member, len, publisher))
+        const struct conn *conn = &member->client->conn;
+        if (!conn_is_live(conn) || !wanted(member, len, publisher) || !conn_is_live(conn))
             continue;
         uint64_t n = waiting(route, member->client);
         if (n < best_waiting) {
@@ -43,7 +44,7 @@ static struct receiver *least(struct route *route, struct dest *dest, struct des
 static bool has_room(struct receiver *member, size_t len, const struct client *publisher)
 {
     (void)publisher;
-    return lane_fits(member->to->lanes[0], len) && conn_fits(&member->client->conn, len);
+    return overflow_fits(member->client, member->to->lanes[0], len);
 }
 
 static bool would_hold(struct receiver *member, size_t len, const struct client *publisher)

@@ -15,6 +15,19 @@ enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
     return POLICY_DROP_OLD;
 }
 
+static bool fits(const struct client *subscriber, const struct lane *lane, size_t len)
+{
+    return lane_fits(lane, len) && conn_fits(&subscriber->conn, len);
+}
+
+bool overflow_fits(struct client *subscriber, const struct lane *lane, size_t len)
+{
+    if (fits(subscriber, lane, len))
+        return true;
+    conn_write_now(&subscriber->conn);
+    return fits(subscriber, lane, len);
+}
+
 static bool lose_new(const struct passage *passage, struct client *client, struct lane *lane,
                      enum gap reason)
 {
@@ -68,9 +81,11 @@ bool overflow_admit(const struct passage *passage, struct client *subscriber, st
 
     if (sub->latest)
         replace_queued(passage, subscriber, sub);
-    bool conn_full = !conn_fits(&subscriber->conn, passage->len);
-    if (!conn_full && lane_fits(lane, passage->len))
+    if (overflow_fits(subscriber, lane, passage->len))
         return true;
+    if (!conn_is_live(&subscriber->conn))
+        return false;
+    bool conn_full = !conn_fits(&subscriber->conn, passage->len);
     enum policy policy = overflow_policy(subscriber, sub, passage->publisher, &reason);
     if (conn_full)
         reason = GAP_CONNECTION_FULL;

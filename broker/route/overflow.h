@@ -11,6 +11,10 @@
 enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
                             const struct client *publisher, enum gap *ret_reason);
 
+/* Whether a message of `len` bytes fits the lane and its connection; what the kernel takes at
+ * once is written first. The connection may have ended then. */
+bool overflow_fits(struct client *subscriber, const struct lane *lane, size_t len);
+
 /* One message on its way into one subscription's queue. */
 struct passage {
     struct route *route;

@@ -69,8 +69,9 @@ int verb_clients(struct ctl *ctl, int argc, char **argv)
     static const struct usage usage = {
         .verb = "clients",
         .operands = "",
-        .about = "Prints a line for each connection; with --json an object a line. QUEUED is what\n"
-                 "waits at the broker to be sent to it. LISTENER, the socket it came by, is left\n"
+        .about = "Prints a line for each connection; with --json an object a line. QUEUED\n"
+                 "and BYTES are the messages and the bytes that wait at the broker to be sent to\n"
+                 "it. LISTENER, the socket it came by, is left\n"
                  "out where all came by the same.",
         .example = "  brokerctl clients",
         .raw = "print the broker's answers as they are, in msgpack",
@@ -82,8 +83,8 @@ int verb_clients(struct ctl *ctl, int argc, char **argv)
         { "PID", true, false, false },
         { "SUBS", true, false, false },
         { "SERVES", true, false, false },
-        { "QUEUED MSGS", true, false, false },
-        { "QUEUED BYTES", true, false, false },
+        { "QUEUED", true, false, false },
+        { "BYTES", true, false, false },
         { "LISTENER", false, true, true },
     };
     _cleanup_session_ struct session session = SESSION_INIT;
@@ -154,8 +155,8 @@ static void show_lists(struct mp map)
         { "PATTERN", false, true, false },
         { "GROUP", false, true, false },
         { "POLICY", false, false, false },
-        { "QUEUED MSGS", true, false, false },
-        { "QUEUED BYTES", true, false, false },
+        { "QUEUED", true, false, false },
+        { "BYTES", true, false, false },
         { "LOST", true, false, false },
         { "LAST LOSS", false, true, false },
     };

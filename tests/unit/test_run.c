@@ -91,7 +91,8 @@ static void what_stands_between_keeps_its_place(void **state)
     stop();
 }
 
-/* It takes as many as fit, and the policy has the next. */
+/* It takes as many as fit; then what the kernel takes at once makes room, so that a reader that
+ * keeps up loses nothing of a small queue to a large read. */
 static void a_run_ends_where_the_room_does(void **state)
 {
     static struct burst burst;
@@ -104,11 +105,9 @@ static void a_run_ends_where_the_room_does(void **state)
     for (uint64_t i = 0; i < 15; i++)
         add(&burst, "x", i);
     cli_write(a, burst.bytes, burst.len);
-    for (uint64_t i = 0; i < 10; i++)
+    for (uint64_t i = 0; i < 15; i++)
         assert_int_equal(number_of(expect(b, OP_MESSAGE)), i);
-    struct heard *gap = expect(b, OP_GAP);
-    assert_int_equal(gap->e.gap.count, 5);
-    assert_int_equal(gap->e.gap.reason, GAP_DROPPED_NEW);
+    assert_int_equal(counters.lost_drop_new, 0);
     cli_close(a);
     cli_close(b);
     stop();

@@ -163,7 +163,8 @@ static void undo_rest(struct outq *outq, const struct batch *batch, unsigned fro
 
 /* Walks the parts that `sent` bytes cover. The head is always the entry of the
  * part that is looked at. */
-static int settle_parts(struct outq *outq, const struct batch *batch, size_t sent)
+static int settle_parts(struct outq *outq, const struct batch *batch, size_t sent,
+                        struct counters *counters)
 {
     for (unsigned i = 0; i < batch->n_parts; i++) {
         const struct part *part = &batch->parts[i];
@@ -173,6 +174,7 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
             return 0;
         }
         preamble_leaves(outq, entry, part);
+        counters->gaps += !entry->block;
         if (sent < part->preamble) {
             undo_rest(outq, batch, i + 1);
             const uint8_t *rest = batch->scratch + part->scratch_at + sent;
@@ -203,7 +205,8 @@ static int settle_parts(struct outq *outq, const struct batch *batch, size_t sen
     return 0;
 }
 
-static int take_sent(struct outq *outq, const struct batch *batch, size_t sent)
+static int take_sent(struct outq *outq, const struct batch *batch, size_t sent,
+                     struct counters *counters)
 {
     if (sent < outq->pending_len) {
         undo_rest(outq, batch, 0);
@@ -211,7 +214,7 @@ static int take_sent(struct outq *outq, const struct batch *batch, size_t sent)
     }
     sent -= outq->pending_len;
     outq->pending_len = 0;
-    return settle_parts(outq, batch, sent);
+    return settle_parts(outq, batch, sent, counters);
 }
 
 int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *counters)
@@ -229,7 +232,7 @@ int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *c
             sent = 0;
         counters->bytes_out += (uint64_t)sent;
         share += (size_t)sent;
-        int r = take_sent(outq, batch, (size_t)sent);
+        int r = take_sent(outq, batch, (size_t)sent, counters);
         if (r < 0)
             return r;
         if ((size_t)sent < batch->n_bytes) {

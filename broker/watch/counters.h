@@ -40,7 +40,7 @@
     X(lost_stuck, "deliveries lost: the receiver waits, but did not read in time")                 \
     X(lost_connection_full, "deliveries lost: the connection's queue was full")                    \
     X(lost_too_many, "deliveries lost: more subscriptions of one client than one frame names")     \
-    X(lost_left, "deliveries lost: still queued when their receiver left")                         \
+    X(lost_left, "deliveries queued when their receiver left, or half-closed and may read on")     \
     X(gaps, "gaps announced")                                                                      \
     X(holds, "times a publisher was held for a receiver that waits")                               \
     X(held_ns, "nanoseconds publishers were held, all together")                                   \

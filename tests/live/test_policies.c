@@ -68,6 +68,7 @@ static void drop_old_announces_in_front_of_what_is_left(void **state)
     say(&s, "x", "k"); /* and it goes on as if nothing had been */
     expect_letters(&s, "k");
     assert_int_equal(wire_stat(s.live.path, "lost-drop-old"), 6);
+    assert_int_equal(wire_stat(s.live.path, "gaps"), 1);
     assert_int_equal(wire_client_number(s.live.path, s.sub->id, "lost"), 6);
     stage_end(&s);
 }

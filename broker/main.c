@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 /* Started with a standard descriptor closed, a socket would take its number,
@@ -15,10 +16,21 @@ static void hold_standard_descriptors(void)
         close(fd);
 }
 
+/* By itself glibc's malloc gives nothing back below twice the largest block
+ * ever freed: one message of 16 MiB, and 32 MiB may stay. mallopt(3) */
+static void bound_what_malloc_keeps(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 4 << 20); /* what is larger goes back as it is freed */
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     hold_standard_descriptors();
+    bound_what_malloc_keeps();
     int code = options_parse(&options, argc, argv);
     return code >= 0 ? code : broker_main(&options);
 }

@@ -247,6 +247,24 @@ static void losses_in_turn_cost_no_memory(void **state)
     finish();
 }
 
+/* What large messages took goes back to the system with them: malloc would keep twice the largest ever freed. */
+static void large_messages_are_not_kept_by_the_allocator(void **state)
+{
+    (void)state;
+    static uint8_t large[MAX_PAYLOAD];
+
+    begin();
+    sub_with(&subscriber, 1, "large", POLICY_WAIT, 0);
+    int64_t before = broker_proc_rss(broker);
+    for (size_t len = sizeof large; len > 1 << 20; len -= 3 << 20) {
+        peer_publish(&publisher, "large", large, len);
+        assert_int_equal(peer_expect_past_select(&subscriber, OP_MESSAGE)->payload.payload_len, len);
+    }
+    peer_ping(&publisher);
+    expect_growth(before, INT64_C(12) << 20); /* it was 21 MB */
+    finish();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -255,6 +273,7 @@ int main(void)
         kit_test(a_held_server_that_died_is_not_asked),
         kit_test(what_is_dropped_is_not_kept_by_its_neighbours),
         kit_test(losses_in_turn_cost_no_memory),
+        kit_test(large_messages_are_not_kept_by_the_allocator),
         kit_test(many_subjects_with_many_services_cost_little),
     };
     return kit_run("regressions", tests, KIT_LENGTH(tests));

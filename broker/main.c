@@ -21,8 +21,8 @@ static void hold_standard_descriptors(void)
 static void bound_what_malloc_keeps(void)
 {
 #ifdef M_MMAP_THRESHOLD
-    mallopt(M_MMAP_THRESHOLD, 4 << 20); /* what is larger goes back as it is freed */
-    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* read blocks too: in the heap they would pin what lies below */
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }
 

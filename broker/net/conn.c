@@ -274,6 +274,7 @@ static void write_out(struct net *net)
             conn_flush(conn);
         conn = next;
     }
+    net_settle(net); /* of those that had a share all have written it */
 }
 
 /* Frees the dead, but for those that stand in a list of the next round. */
@@ -303,7 +304,7 @@ void net_flush(struct net *net)
     bury(net);
 }
 
-void net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
+int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
               struct counters *counters)
 {
     memset(net, 0, sizeof *net);
@@ -312,13 +313,17 @@ void net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
     net->counters = counters;
     net->resumed_tail = &net->resumed;
     net->linger_ms = LINGER_LIMIT_MS;
+    net->burst = net->entries.burst = burst_new();
+    return net->burst ? 0 : -ENOMEM;
 }
 
 void net_deinit(struct net *net)
 {
     while (net->all)
         conn_cut(net->all, STATUS_SHUTTING_DOWN, NULL);
-    net_flush(net);
+    if (net->burst) /* else net_init failed */
+        net_flush(net);
+    net->burst = burst_free(net->burst);
     block_pool_deinit(&net->blocks);
     entry_pool_deinit(&net->entries);
 }

@@ -58,6 +58,7 @@ struct net {
     struct counters *counters;
     struct block_pool blocks;
     struct entry_pool entries;
+    struct burst *burst;       /* of the round */
     struct conn *dirty;        /* have something to write */
     struct conn *resumed;      /* were held, and go on */
     struct conn **resumed_tail;
@@ -115,7 +116,8 @@ struct conn {
     uint64_t bytes_out;
 };
 
-void net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
+/* 0 or -ENOMEM. */
+int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
               struct counters *counters);
 void net_deinit(struct net *net);
 /* The end of a round: goes on with who was held, writes, frees. */
@@ -128,8 +130,21 @@ int conn_start(struct conn *conn, struct net *net, int fd, struct principal *pri
 /* HELLO was right: the first deadline is over. */
 void conn_open(struct conn *conn);
 
+/* Writes what is in the burst, ahead of the end of the round. May end connections. */
+void net_write_burst(struct net *net);
+/* Lets all of the burst age: the books of all lanes are right, and no audience is borrowed any
+ * more. */
+void net_settle(struct net *net);
+
 /* Queues the connection for writing at the end of the round. */
-void conn_dirty(struct conn *conn);
+static inline void conn_dirty(struct conn *conn)
+{
+    if (conn->is_dirty || conn->state == CONN_DEAD)
+        return;
+    conn->is_dirty = true;
+    conn->next_dirty = conn->net->dirty;
+    conn->net->dirty = conn;
+}
 /* Writes now, ahead of the end of the round, unless the kernel takes no more: what is queued
  * need not overflow a small queue while its reader keeps up. May end the connection. */
 void conn_write_now(struct conn *conn);
@@ -162,7 +177,8 @@ static inline bool conn_is_live(const struct conn *conn)
 }
 
 /* Whether a new entry of `len` bytes fits the connection's own limit. */
-static inline bool conn_fits(const struct conn *conn, size_t len)
+static inline bool conn_fits(struct conn *conn, size_t len)
 {
+    (void)outq_age(&conn->out); /* should that fail, it ends soon */
     return conn->out.n_bytes + len <= CONN_QUEUE_BYTES || outq_is_empty(&conn->out);
 }

@@ -9,15 +9,6 @@
 
 #define MS UINT64_C(1000000)
 
-void conn_dirty(struct conn *conn)
-{
-    if (conn->is_dirty || conn->state == CONN_DEAD)
-        return;
-    conn->is_dirty = true;
-    conn->next_dirty = conn->net->dirty;
-    conn->net->dirty = conn;
-}
-
 int conn_send_bytes(struct conn *conn, const void *bytes, size_t len)
 {
     struct block *block = block_pool_current(&conn->net->blocks);
@@ -141,6 +132,36 @@ void conn_flush(struct conn *conn)
         return;
     if (!conn->out.blocked || conn->writable)
         write_queue(conn);
-    if (conn->state != CONN_DEAD && !outq_is_empty(&conn->out))
+    if (conn->state == CONN_DEAD)
+        return;
+    if (outq_age(&conn->out) < 0)
+        conn_cut(conn, STATUS_NO_MEMORY, NULL);
+    else if (!outq_is_empty(&conn->out))
         outq_settle(&conn->out);
+}
+
+/* ---- the burst ----------------------------------------------------------- */
+
+static struct conn *next_in_burst(struct net *net)
+{
+    struct outq *outq = burst_pop(net->burst);
+    return outq ? (struct conn *)((char *)outq - offsetof(struct conn, out)) : NULL;
+}
+
+void net_write_burst(struct net *net)
+{
+    struct conn *conn;
+    while ((conn = next_in_burst(net))) {
+        if (conn->state != CONN_DEAD)
+            conn_flush(conn);
+    }
+    burst_clear(net->burst);
+}
+
+void net_settle(struct net *net)
+{
+    struct conn *conn;
+    while ((conn = next_in_burst(net)))
+        (void)outq_age(&conn->out); /* one that fails is broken, and ends when the round writes */
+    burst_clear(net->burst);
 }

@@ -1,7 +1,6 @@
 #include "broker/net/lane.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/limits.h"
 
@@ -67,10 +66,4 @@ bool audience_has(const struct audience *audience, const struct lane *lane)
             return true;
     }
     return false;
-}
-
-bool audience_equal(const struct audience *a, const struct audience *b)
-{
-    return a == b || (a && b && a->n == b->n &&
-                      memcmp(a->lanes, b->lanes, a->n * sizeof *a->lanes) == 0);
 }

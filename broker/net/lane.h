@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct entry;
 struct lane;
@@ -73,8 +74,12 @@ struct audience *audience_new(struct lane *const *lanes, uint32_t n);
  * least one other. */
 struct audience *audience_without(const struct audience *audience, const struct lane *lane);
 bool audience_has(const struct audience *audience, const struct lane *lane);
-/* The same lanes in the same order. */
-bool audience_equal(const struct audience *a, const struct audience *b);
+/* The same lanes in the same order; NULL: none. */
+static inline bool audience_equal(const struct audience *a, const struct audience *b)
+{
+    return a == b || (a && b && a->n == b->n && a->n > 1 &&
+                      memcmp(a->lanes, b->lanes, a->n * sizeof *a->lanes) == 0);
+}
 
 /* Whether one more message of `len` bytes fits: one always fits an empty queue. */
 static inline bool lane_fits(const struct lane *lane, size_t len)

@@ -136,7 +136,10 @@ void outq_deinit(struct outq *outq)
     block_unref(outq->own);
     free(outq->peers);
     free(outq->pending);
+    struct outq left = *outq;
     outq_init(outq, outq->pool);
+    outq->in_burst = left.in_burst; /* it stays in the list */
+    outq->next_in_burst = left.next_in_burst;
 }
 
 /* ---- in ------------------------------------------------------------------ */
@@ -148,12 +151,9 @@ static bool continues(const struct entry *entry, const struct block *block, uint
            entry->card == card && !entry->hooks;
 }
 
-int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len, uint32_t n,
-              struct audience *to, struct card *card, struct entry **ret)
+static int push_entry(struct outq *outq, struct block *block, uint32_t off, uint32_t len,
+                      uint32_t n, struct audience *to, struct card *card, struct entry **ret)
 {
-    if (!to || !to->credentials)
-        card = NULL;
-
     struct entry *entry = outq->tail;
     bool single = ret || (to && to->single);
     if (!single && continues(entry, block, off, to, card)) {
@@ -178,6 +178,31 @@ int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len
     if (ret)
         *ret = entry;
     return 0;
+}
+
+int outq_age(struct outq *outq)
+{
+    const struct burst *burst = outq->pool->burst;
+    while (outq->first_share) {
+        const struct share *share = &burst->shares[outq->first_share - 1];
+        const struct stretch *stretch = &burst->stretches[share->stretch];
+        int r = push_entry(outq, stretch->block, stretch->off, stretch->len, stretch->n,
+                           share->to, NULL, NULL);
+        outq->first_share = share->next;
+        outq->broken |= r < 0;
+    }
+    return outq->broken ? -ENOMEM : 0;
+}
+
+int outq_push(struct outq *outq, struct block *block, uint32_t off, uint32_t len, uint32_t n,
+              struct audience *to, struct card *card, struct entry **ret)
+{
+    if (!to || !to->credentials)
+        card = NULL;
+    if (outq->pool->burst)
+        outq->pool->burst->era++;
+    int r = outq_age(outq);
+    return r < 0 ? r : push_entry(outq, block, off, len, n, to, card, ret);
 }
 
 /* ---- out ----------------------------------------------------------------- */

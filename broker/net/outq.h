@@ -1,6 +1,7 @@
 /* The output FIFO of one connection.
  *
- * An entry is a run of whole frames that lie together in one block, of one
+ * Its newest part may be shares in the burst of the round (burst.h); all else is
+ * entries. An entry is a run of whole frames that lie together in one block, of one
  * sender, for one audience; or a gap: losses of one lane, announced where they
  * stand. What differs between receivers is not in the block: SELECT, PEER and
  * GAP are written when bytes go to the socket (outq_send.c), and what the
@@ -23,6 +24,7 @@
 
 #include "broker/guard/card.h"
 #include "broker/net/block.h"
+#include "broker/net/burst.h"
 #include "broker/net/lane.h"
 #include "proto/opcode.h"
 
@@ -52,13 +54,14 @@ struct entry {
 struct entry_pool {
     struct entry *free;
     uint32_t n_free;
+    struct burst *burst; /* of those whose entries these are; NULL: nothing is shared */
 };
 
 struct outq {
     struct entry *head;
     struct entry *tail;
     struct entry *settled;   /* up to here runs are out of the read blocks */
-    uint64_t n_bytes;        /* frames queued, each counted once */
+    uint64_t n_bytes;        /* frames queued, each counted once; shares are not */
     uint64_t n_sent;         /* frames that have left */
     uint64_t n_dropped;      /* bytes taken out since the rest was last moved together */
     uint32_t head_sent;      /* bytes of the first message of `head` that are gone */
@@ -69,18 +72,43 @@ struct outq {
     uint64_t *peers;         /* ids of the last PEERs, by id mod PEER_CACHE; or NULL */
     uint8_t *pending;        /* the rest of a preamble that is half sent */
     struct entry_pool *pool;
+    struct outq *next_in_burst;
+    uint32_t first_share;      /* 1 + its place in the burst; 0: none */
+    uint32_t last_share;
+    bool in_burst;
+    bool broken;               /* there was no memory for shares: they are missing */
 };
 
 void entry_pool_deinit(struct entry_pool *pool);
 
 void outq_init(struct outq *outq, struct entry_pool *pool);
-/* Drops everything; idempotent. */
+/* Drops everything, and it may be used again; idempotent. */
 void outq_deinit(struct outq *outq);
 
 static inline bool outq_is_empty(const struct outq *outq)
 {
-    return !outq->head && outq->pending_len == 0;
+    return !outq->head && outq->pending_len == 0 && outq->first_share == 0;
 }
+
+/* A share in a stretch of the burst for `to`, which wants neither credentials nor
+ * entries of its own. The burst has room. */
+static inline void outq_share(struct outq *outq, struct burst *burst, uint32_t stretch,
+                              struct audience *to)
+{
+    uint32_t last = outq->last_share;
+    burst->shares[burst->n_shares] = (struct share){ to, stretch, 0 };
+    outq->last_share = ++burst->n_shares;
+    *(outq->first_share ? &burst->shares[last - 1].next : &outq->first_share) = outq->last_share;
+    if (outq->in_burst)
+        return;
+    outq->in_burst = true;
+    outq->next_in_burst = burst->first;
+    burst->first = outq;
+}
+
+/* Makes entries of its shares, and keeps the lanes' books of them. 0, or -ENOMEM: then it is
+ * broken, and its connection has to end. */
+int outq_age(struct outq *outq);
 
 /* A run of n messages, block->data[off .. off+len), for `to` (may be NULL), sent by
  * `card` (may be NULL: the broker). Takes references, charges every lane.

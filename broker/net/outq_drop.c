@@ -24,6 +24,8 @@ static void lose(struct lane *lane, enum gap reason, uint64_t n)
 
 int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n)
 {
+    if (outq_age(outq) < 0)
+        return -ENOMEM;
     struct entry *last = lane->n_messages == 0 && !lane->tail_gap ? lane->front_gap
                                                                   : lane->tail_gap;
     /* Whatever the reason: two that take turns would else make a gap of each message. */
@@ -208,7 +210,7 @@ static uint64_t drop_first(struct outq *outq, struct lane *lane, struct entry *e
 
 uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason)
 {
-    struct entry *entry = find_droppable(outq, lane);
+    struct entry *entry = outq_age(outq) < 0 ? NULL : find_droppable(outq, lane);
     return entry ? drop_first(outq, lane, entry, n, reason) : 0;
 }
 
@@ -230,6 +232,8 @@ static uint64_t surplus(const struct lane *lane, const struct entry *entry, uint
 
 bool outq_make_room(struct outq *outq, struct lane *lane, uint32_t len, enum gap reason)
 {
+    if (outq_age(outq) < 0)
+        return false;
     while (!lane_fits(lane, len)) {
         struct entry *entry = find_droppable(outq, lane);
         if (!entry || drop_first(outq, lane, entry, surplus(lane, entry, len), reason) == 0)

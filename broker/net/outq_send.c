@@ -53,6 +53,19 @@ static size_t write_peer(struct outq *outq, uint8_t *buf, const struct card *car
     return card_write_peer(card, buf);
 }
 
+/* A SELECT of one small sid, as nearly all are, without ceremony. */
+static inline size_t write_select_fast(uint8_t *buf, const struct audience *to)
+{
+    uint32_t sid = to->lanes[0]->sid;
+    if (to->n > 1 || sid > 127)
+        return write_select(buf, to);
+    store_be32(buf, 3);
+    buf[4] = 0x92;
+    buf[5] = OP_SELECT;
+    buf[6] = (uint8_t)sid;
+    return 7;
+}
+
 static void write_preamble(struct outq *outq, struct batch *batch, struct entry *entry,
                            struct part *part)
 {
@@ -64,7 +77,7 @@ static void write_preamble(struct outq *outq, struct batch *batch, struct entry 
         if (entry->card && !peer_is_known(outq, entry->card->id))
             p += write_peer(outq, p, entry->card, part);
         if (!audience_equal(batch->selected, entry->to)) {
-            p += write_select(p, entry->to);
+            p += write_select_fast(p, entry->to);
             part->selects = true;
             batch->selected = entry->to;
         }
@@ -103,13 +116,17 @@ static bool batch_has_room(const struct batch *batch)
            batch->n_bytes < BATCH_BYTES_MAX;
 }
 
-static void gather(struct outq *outq, struct batch *batch)
+static void batch_begin(struct batch *batch, const struct outq *outq)
 {
     batch->selected = outq->selected;
     batch->n_bytes = batch->scratch_used = 0;
     batch->n_parts = 0;
     batch->n_iov = 0;
+}
 
+static void gather(struct outq *outq, struct batch *batch)
+{
+    batch_begin(batch, outq);
     if (outq->pending_len > 0)
         add_piece(batch, outq->pending, outq->pending_len);
     uint32_t skip = outq->head_sent;
@@ -217,30 +234,124 @@ static int take_sent(struct outq *outq, const struct batch *batch, size_t sent,
     return settle_parts(outq, batch, sent, counters);
 }
 
+/* ---- shares -------------------------------------------------------------- */
+
+/* What was written into the workplace since `start` is a piece, if it is anything. */
+static void end_piece(struct batch *batch, uint8_t **start, uint8_t *end)
+{
+    if (end > *start)
+        add_piece(batch, *start, (size_t)(end - *start));
+    *start = end;
+}
+
+/* The shares from the first on, as many as fit. */
+static void gather_shares(struct outq *outq, struct batch *batch)
+{
+    const struct burst *burst = outq->pool->burst;
+    uint32_t at = outq->first_share;
+    uint8_t *start, *p;
+    batch_begin(batch, outq);
+    batch->n_messages = 0;
+    start = p = batch->scratch;
+    while (at && p <= batch->scratch + BATCH_SCRATCH - (PREAMBLE_MAX + BATCH_COPY_MAX) &&
+           batch->n_iov + 2 <= BATCH_IOVECS && batch->n_bytes < BATCH_BYTES_MAX) {
+        const struct share *share = &burst->shares[at - 1];
+        const struct stretch *stretch = &burst->stretches[share->stretch];
+        uint8_t *body = stretch->block->data + stretch->off;
+        if (!audience_equal(batch->selected, share->to)) {
+            p += write_select_fast(p, share->to);
+            batch->selected = share->to;
+        }
+        if (stretch->len <= BATCH_COPY_MAX) {
+            memcpy(p, body, stretch->len);
+            p += stretch->len;
+        } else {
+            end_piece(batch, &start, p);
+            add_piece(batch, body, stretch->len);
+        }
+        batch->n_messages += stretch->n;
+        at = share->next;
+    }
+    end_piece(batch, &start, p);
+    batch->next_share = at;
+}
+
+static void shares_leave(struct outq *outq, const struct batch *batch)
+{
+    outq->first_share = batch->next_share;
+    outq->n_sent += batch->n_messages;
+    if (batch->selected == outq->selected)
+        return;
+    struct audience *before = outq->selected;
+    outq->selected = audience_ref(batch->selected);
+    audience_unref(before);
+}
+
+/* The kernel took a part: as entries, the same bytes would have gone. */
+static int shares_stay(struct outq *outq, struct batch *batch, size_t sent,
+                       struct counters *counters)
+{
+    int r = outq_age(outq);
+    while (r == 0 && sent > 0) {
+        gather(outq, batch);
+        size_t n = sent < batch->n_bytes ? sent : batch->n_bytes;
+        r = take_sent(outq, batch, n, counters);
+        sent -= n;
+    }
+    return r;
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+/* What the kernel took: 0 for "no more now". -errno: the connection is broken. */
+static ssize_t send_batch(struct batch *batch, int fd, struct counters *counters)
+{
+    struct msghdr msg = { .msg_iov = batch->iov, .msg_iovlen = (size_t)batch->n_iov };
+    ssize_t sent = sys_sendmsg(fd, &msg);
+    counters->writes++;
+    if (sent == -EAGAIN || sent == -ENOBUFS || sent == -ENOMEM)
+        sent = 0;
+    if (sent < 0)
+        return sent;
+    counters->bytes_out += (uint64_t)sent;
+    counters->writes_short += (size_t)sent < batch->n_bytes;
+    return sent;
+}
+
+/* One batch. *ret_sent: the bytes that have left. */
+static int send_some(struct outq *outq, int fd, struct batch *batch, struct counters *counters,
+                     size_t *ret_sent)
+{
+    bool shares = !outq->head && outq->pending_len == 0;
+    if (shares)
+        gather_shares(outq, batch);
+    else
+        gather(outq, batch);
+    size_t n_bytes = batch->n_bytes;
+    ssize_t sent = send_batch(batch, fd, counters);
+    if (sent < 0)
+        return (int)sent;
+    *ret_sent += (size_t)sent;
+    outq->blocked = (size_t)sent < n_bytes;
+    if (!shares)
+        return take_sent(outq, batch, (size_t)sent, counters);
+    if (outq->blocked)
+        return shares_stay(outq, batch, (size_t)sent, counters);
+    shares_leave(outq, batch);
+    return 0;
+}
+
 int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *counters)
 {
-    size_t share = 0;
+    size_t sent = 0;
+    int r = 0;
     outq->blocked = false;
-    while (!outq_is_empty(outq) && share < BATCH_BYTES_MAX) {
-        gather(outq, batch);
-        struct msghdr msg = { .msg_iov = batch->iov, .msg_iovlen = (size_t)batch->n_iov };
-        ssize_t sent = sys_sendmsg(fd, &msg);
-        counters->writes++;
-        if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS && sent != -ENOMEM)
-            return (int)sent;
-        if (sent < 0)
-            sent = 0;
-        counters->bytes_out += (uint64_t)sent;
-        share += (size_t)sent;
-        int r = take_sent(outq, batch, (size_t)sent, counters);
-        if (r < 0)
-            return r;
-        if ((size_t)sent < batch->n_bytes) {
-            counters->writes_short++;
-            outq->blocked = true;
-            break;
-        }
-    }
+    while (r == 0 && !outq->blocked && !outq_is_empty(outq) && sent < BATCH_BYTES_MAX)
+        r = send_some(outq, fd, batch, counters, &sent);
+    if (r == 0)
+        r = outq_age(outq);
+    if (r < 0)
+        return r;
     if (outq_is_empty(outq)) {
         block_unref(outq->own);
         outq->own = NULL;

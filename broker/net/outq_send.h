@@ -4,7 +4,9 @@
  * goes its preamble: PEER where the receiver asked for credentials and does not
  * hold them, SELECT where the audience is another than before. Preambles, gaps
  * and short runs are copied into one scratch piece, so that small messages do
- * not cost an iovec each; long runs are sent from where they lie.
+ * not cost an iovec each; long runs are sent from where they lie. While a queue
+ * is nothing but shares, a batch is made of those, and if the kernel takes all of
+ * it they never become entries.
  */
 #pragma once
 
@@ -28,6 +30,8 @@ struct batch {
     struct audience *selected;
     size_t n_bytes;
     size_t scratch_used;
+    uint64_t n_messages; /* of shares: how many, */
+    uint32_t next_share; /* and where the next batch begins */
     unsigned n_parts;
     int n_iov;
     struct part {

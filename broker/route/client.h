@@ -38,9 +38,9 @@ struct client {
     uint32_t n_services;
     uint32_t n_calls;
 
-    /* The receivers of its last message: good while the epoch is route->epoch. */
-    struct dest *last_dest;
-    uint64_t last_epoch;
+    /* Where the last two subjects it used go: good while the epoch is route->epoch. */
+    struct dest *recent[2];
+    uint64_t recent_epoch;
 
     /* Numbers of its messages (PROTOCOL.md, "Numbers"). */
     uint64_t n_messages;

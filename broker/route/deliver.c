@@ -29,6 +29,18 @@ static void tell_beyond(struct route *route, const struct run *run, struct dest 
     }
 }
 
+void deliver_share(struct burst *burst, const struct run *run, const struct dest *dest)
+{
+    uint32_t stretch = burst_open(burst, run->block, run->off);
+    for (const struct receiver *r = dest->receivers, *end = r + dest->n_receivers; r < end; r++) {
+        struct conn *conn = &r->client->conn;
+        if (!conn_is_live(conn))
+            continue;
+        outq_share(&conn->out, burst, stretch, r->to);
+        conn_dirty(conn);
+    }
+}
+
 void deliver_run(struct route *route, const struct run *run, struct dest *dest)
 {
     for (uint32_t i = 0; i < dest->n_receivers; i++) {

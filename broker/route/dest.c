@@ -64,7 +64,8 @@ static void empty_slot(struct route *route, struct slot *slot)
 {
     if (!slot->dest)
         return;
-    route->epoch++; /* clients may remember it */
+    route_settle(route); /* its audiences */
+    route->epoch++;      /* clients may remember it */
     route->dests->n_bytes -= slot->dest->n_bytes;
     slot->dest = dest_free(slot->dest);
     route->dests->n--;
@@ -168,6 +169,14 @@ struct dest *dest_find(struct route *route, const char *subject, size_t len,
     if (slot)
         empty_slot(route, slot);
     return make(route, hash, subject, len, ret_status);
+}
+
+void dest_remember(struct client *client, struct dest *dest)
+{
+    uint64_t epoch = client->route->epoch;
+    client->recent[1] = client->recent_epoch == epoch ? client->recent[0] : dest;
+    client->recent[0] = dest;
+    client->recent_epoch = epoch;
 }
 
 void dest_sweep(struct route *route)

@@ -46,7 +46,13 @@ struct dest {
     uint32_t n_services;
     uint32_t turn;         /* for services with equally many requests open */
     bool one_by_one;       /* a run holds one message: groups, latest, count-down */
+    bool shared;           /* its runs go into the burst: nobody wants credentials or a gap */
     bool is_sys;           /* the broker's own: clients do not publish there */
+    /* What fitted into the queues of all receivers, without what is in the burst, when their
+     * books were last looked at: good for that era of the burst. */
+    uint64_t room_era;
+    uint32_t room;         /* bytes */
+    uint32_t room_n;       /* messages */
     struct receiver *receivers;
     struct dest_group *groups;
     struct pick *picks;    /* one a group */
@@ -73,5 +79,8 @@ struct dest *dest_peek(const struct route *route, const char *subject, size_t le
  * NO_MEMORY). Good until the next call. */
 struct dest *dest_find(struct route *route, const char *subject, size_t len,
                        enum status *ret_status);
+/* The client's message went there, and its next one may. */
+void dest_remember(struct client *client, struct dest *dest);
+
 /* Frees a few stale ones. Called once a round. */
 void dest_sweep(struct route *route);

@@ -117,6 +117,7 @@ struct dest *dest_free(struct dest *dest)
 
 static void note(struct dest *dest, const struct sub *sub)
 {
+    dest->shared &= !sub->reg.lane.solo.credentials;
     dest->one_by_one |= sub->remaining > 0 || sub->policy == POLICY_LATEST || sub->group;
 }
 
@@ -153,6 +154,7 @@ static bool add_plain(struct dest *dest, struct sub **subs, uint32_t n)
             return false;
     }
     dest->n_matched = n;
+    dest->shared = dest->n_beyond == 0 && n <= BURST_SHARES;
     for (uint32_t i = 0; i < n; i++)
         note(dest, subs[i]);
     return true;

@@ -15,9 +15,9 @@ enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
     return POLICY_DROP_OLD;
 }
 
-static bool fits(const struct client *subscriber, const struct lane *lane, size_t len)
+static bool fits(struct client *subscriber, const struct lane *lane, size_t len)
 {
-    return lane_fits(lane, len) && conn_fits(&subscriber->conn, len);
+    return conn_fits(&subscriber->conn, len) && lane_fits(lane, len);
 }
 
 bool overflow_fits(struct client *subscriber, const struct lane *lane, size_t len)

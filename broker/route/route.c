@@ -36,6 +36,7 @@ void route_deinit(struct route *route)
 
 static void end_registrations(struct route *route, struct client *client)
 {
+    route_settle(route);
     while (client->subs) {
         route->counters->lost_left += client->subs->reg.lane.n_messages;
         sub_remove(route, client->subs);

@@ -11,25 +11,54 @@ static uint32_t least32(uint64_t a, uint32_t b)
     return a < b ? (uint32_t)a : b;
 }
 
-static uint64_t left(uint64_t limit, uint64_t used)
+static inline uint64_t left(uint64_t limit, uint64_t used)
 {
     return used < limit ? limit - used : 0;
 }
 
-/* What fits into the queues of all receivers without any policy having a say. */
-static void measure_room(struct run *run, const struct dest *dest)
+/* What fits into the queues of all receivers without any policy having a say. Of what is in
+ * the burst the lanes' books say nothing yet. */
+static void measure_room(struct dest *dest, uint64_t era)
 {
-    run->room = UINT32_MAX;
-    run->room_n = UINT32_MAX;
+    dest->room_era = era;
+    dest->room = UINT32_MAX;
+    dest->room_n = UINT32_MAX;
     for (uint32_t i = 0; i < dest->n_receivers; i++) {
         const struct receiver *receiver = &dest->receivers[i];
-        run->room = least32(left(CONN_QUEUE_BYTES, receiver->client->conn.out.n_bytes), run->room);
+        dest->room =
+            least32(left(CONN_QUEUE_BYTES, receiver->client->conn.out.n_bytes), dest->room);
         for (uint32_t j = 0; j < receiver->to->n; j++) {
             const struct lane *lane = receiver->to->lanes[j];
-            run->room = least32(left(lane->max_bytes, lane->n_bytes), run->room);
-            run->room_n = least32(left(lane->max_messages, lane->n_messages), run->room_n);
+            dest->room = least32(left(lane->max_bytes, lane->n_bytes), dest->room);
+            dest->room_n = least32(left(lane->max_messages, lane->n_messages), dest->room_n);
         }
     }
+}
+
+/* At worst all that is in the burst is for the same queue. */
+static inline bool find_room(const struct burst *burst, struct dest *dest, struct run *run)
+{
+    if (dest->room_era != burst->era)
+        measure_room(dest, burst->era);
+    run->room = (uint32_t)left(dest->room, burst->n_bytes);
+    run->room_n = (uint32_t)left(dest->room_n, burst->n_messages);
+    return run->room_n > 0 && run->len <= run->room;
+}
+
+/* With the books right there may be some. */
+static bool find_more_room(struct net *net, struct dest *dest, struct run *run)
+{
+    if (net->burst->n_messages == 0)
+        return false; /* they are */
+    net_settle(net);
+    return find_room(net->burst, dest, run);
+}
+
+/* Whether the run, one message yet, may go to all without more ado. */
+static inline bool passes(struct route *route, struct dest *dest, struct run *run)
+{
+    return !dest->one_by_one && (find_room(route->net->burst, dest, run) ||
+                                 find_more_room(route->net, dest, run));
 }
 
 static void count_routed(struct route *route, struct client *from, const struct dest *dest,
@@ -51,28 +80,43 @@ void run_end(struct route *route)
         return;
     run->dest = NULL;
     count_routed(route, run->from, dest, run->n);
-    deliver_run(route, run, dest);
+    if (dest->shared)
+        burst_close(route->net->burst, run->len, run->n);
+    else
+        deliver_run(route, run, dest);
+}
+
+void route_settle(struct route *route)
+{
+    run_end(route);
+    net_settle(route->net);
+}
+
+static void open_run(struct route *route, struct dest *dest)
+{
+    struct burst *burst = route->net->burst;
+    if (dest->shared) {
+        if (burst_is_full(burst) || !burst_has_room(burst, dest->n_receivers))
+            net_write_burst(route->net);
+        deliver_share(burst, &route->run, dest);
+    }
+    route->run.dest = dest;
 }
 
 bool run_begin(struct route *route, struct client *from, struct dest *dest, struct block *block,
                uint32_t off, uint32_t len)
 {
     run_end(route);
-    struct run begun = { .from = from, .block = block, .off = off, .len = len, .n = 1 };
-    if (!dest->one_by_one) {
-        measure_room(&begun, dest);
-        if (begun.room_n > 0 && len <= begun.room) {
-            begun.dest = dest;
-            route->run = begun;
-            if (from)
-                hold_passed(from);
-            return true;
-        }
+    struct run *run = &route->run;
+    *run = (struct run){ .from = from, .block = block, .off = off, .len = len, .n = 1 };
+    if (passes(route, dest, run)) {
+        open_run(route, dest);
+    } else {
+        if (!deliver_one(route, run, dest))
+            return false;
+        count_routed(route, from, dest, 1);
     }
-    if (!deliver_one(route, &begun, dest))
-        return false;
     if (from)
         hold_passed(from);
-    count_routed(route, from, dest, 1);
     return true;
 }

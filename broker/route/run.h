@@ -2,9 +2,9 @@
  *
  * A stream of messages on one subject is delivered as one piece: the run grows
  * frame by frame while nothing changes, as long as there is room in the queues
- * of all its receivers (looked up once, when it begins), and is pushed to each
- * of them once. Whatever else is handled in between ends it first (run_end), so
- * the order of things is the order of frames.
+ * of all its receivers, who share it in the burst of the round or, where a burst
+ * will not do, have it pushed to their queues at its end. Whatever else is handled in
+ * between ends it first (run_end), so the order of things is the order of frames.
  */
 #pragma once
 
@@ -29,6 +29,9 @@ struct run {
 
 /* Delivers what has gathered. */
 void run_end(struct route *route);
+/* That, and lets the burst age: what lanes say of themselves is true, and what dests hold may be
+ * freed. */
+void route_settle(struct route *route);
 
 /* Ends the run and begins another with this message; see run_add. */
 bool run_begin(struct route *route, struct client *from, struct dest *dest, struct block *block,

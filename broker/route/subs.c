@@ -160,6 +160,7 @@ int sub_add(struct route *route, struct client *client, const struct sub_wish *w
 void sub_remove(struct route *route, struct sub *sub)
 {
     struct client *client = sub->reg.client;
+    route_settle(route);
     UNLINK(sub->reg.node->subs, sub, node_next, node_prev);
     UNLINK(client->subs, sub, client_next, client_prev);
     client->n_subs--;

@@ -113,7 +113,7 @@ void handle_hello(struct client *client, const struct envelope *envelope)
 void handle_goodbye(struct client *client, const struct envelope *envelope)
 {
     (void)envelope;
-    client->last_epoch = 0;
+    client->recent_epoch = 0;
     route_forget(client->route, client, true);
     conn_goodbye(&client->conn);
 }

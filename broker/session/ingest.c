@@ -50,26 +50,39 @@ static inline bool is_fixed_message(const uint8_t *frame, uint32_t len)
            (load_be32(frame + FRAME_PREFIX) & 0xffffff00) == 0x9420ce00 && frame[11] == 0xcf;
 }
 
-/* Where the message goes, if that is known already; NULL: take the long way. */
-static inline struct dest *known_dest(struct client *client, const uint8_t *frame, uint32_t len)
+static inline bool is_for(const struct dest *dest, const uint8_t *subject, uint32_t room)
 {
-    struct dest *dest = client->last_dest;
-    const uint8_t *subject = frame + FRAME_AT_SUBJECT;
-    uint32_t room = len - HEAD_BEFORE_SUBJECT;
-    if (client->last_epoch != client->route->epoch)
-        return NULL;
-    if (dest->head_len <= room && same_bytes(subject, dest->head, dest->head_len))
-        return dest;
+    return dest->head_len <= room && same_bytes(subject, dest->head, dest->head_len);
+}
+
+/* One that it did not use of late, but somebody did. */
+static struct dest *cached_dest(struct client *client, const uint8_t *subject, uint32_t room)
+{
     uint32_t subject_len = subject[0] == 0xd9 ? subject[1] : subject[0] & 31u;
     uint32_t head_len = subject_len + (subject_len < 32 ? 1 : 2);
     bool shortest = subject_len < 32 ? (subject[0] & 0xe0) == 0xa0 : subject[0] == 0xd9;
     if (!shortest || head_len > room)
         return NULL;
-    dest = dest_peek(client->route, (const char *)subject + head_len - subject_len, subject_len);
+    struct dest *dest = dest_peek(client->route, (const char *)subject + head_len - subject_len,
+                                  subject_len);
     if (!dest || dest->is_sys)
         return NULL;
-    client->last_dest = dest;
+    dest_remember(client, dest);
     return dest;
+}
+
+/* Where the message goes, if that is known already; NULL: take the long way. */
+static inline struct dest *known_dest(struct client *client, const uint8_t *frame, uint32_t len)
+{
+    const uint8_t *subject = frame + FRAME_AT_SUBJECT;
+    uint32_t room = len - HEAD_BEFORE_SUBJECT;
+    if (client->recent_epoch != client->route->epoch)
+        return NULL;
+    if (is_for(client->recent[0], subject, room))
+        return client->recent[0];
+    if (is_for(client->recent[1], subject, room))
+        return client->recent[1];
+    return cached_dest(client, subject, room);
 }
 
 static inline bool is_plain(uint32_t word, uint32_t body_len)
@@ -107,6 +120,7 @@ static bool length_is_good(struct client *client, uint32_t len)
     char sentence[120];
     if (len > 0 && len <= most)
         return true;
+    run_end(client->route);
     if (!client->said_hello)
         snprintf(sentence, sizeof sentence,
                  "the first frame is %u bytes long: not a HELLO of 1 to %u bytes", len, most);

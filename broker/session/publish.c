@@ -63,16 +63,13 @@ enum handled handle_message(struct client *client, const struct parcel *parcel)
     const char *what = NULL;
     enum status status = check(frame, &what);
     struct dest *dest = NULL;
-    if (status == STATUS_OK) {
-        run_end(route); /* looking up may free the dest of the run */
+    if (status == STATUS_OK)
         dest = dest_find(route, frame->subject, frame->subject_len, &status);
-    }
     if (!dest) {
         refuse(client, status, what);
         return HANDLED;
     }
-    client->last_dest = dest;
-    client->last_epoch = route->epoch;
+    dest_remember(client, dest);
     uint8_t *bytes = parcel->block->data + parcel->off;
     store_be32(bytes + FRAME_AT_WORD, frame->word & ~WORD_BROKER);
     store_be64(bytes + FRAME_AT_ID, client->conn.card->id);

@@ -89,8 +89,9 @@ int session_init(struct session *session, struct loop *loop, struct counters *co
     session->events_tail = &session->events;
     if (getrandom(session->instance, INSTANCE_LEN, 0) != INSTANCE_LEN)
         return -errno;
-    net_init(&session->net, loop, &conn_ops, counters);
-    int r = route_init(&session->route, &session->net, &route_ops);
+    int r = net_init(&session->net, loop, &conn_ops, counters);
+    if (r == 0)
+        r = route_init(&session->route, &session->net, &route_ops);
     if (r < 0)
         return r;
     clients_register(session);

@@ -81,6 +81,7 @@ void sys_request(struct client *client, const struct parcel *parcel)
         request_refuse(client, frame->token, STATUS_OVERFLOW, NULL);
         return;
     }
+    route_settle(client->route); /* some answers tell of queues */
     msgpack_sbuffer body;
     msgpack_sbuffer_init(&body);
     enum status status =

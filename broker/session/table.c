@@ -120,6 +120,7 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
     const uint8_t *buf = block->data + off + FRAME_PREFIX;
     int op = envelope_opcode(buf, len - FRAME_PREFIX);
 
+    run_end(client->route);
     if (client->conn.said_goodbye)
         return HANDLED;
     if (!client->said_hello && op != OP_HELLO) {
@@ -128,7 +129,6 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
     }
     if (op == OP_MESSAGE)
         return handle_payload(client, block, off, len);
-    run_end(client->route);
     if (op == OP_REQUEST || op == OP_REPLY)
         return handle_payload(client, block, off, len);
     if (op >= 0 && opcode_skippable((uint8_t)op))

@@ -4,12 +4,12 @@
 #include "tests/unit/route_kit.h"
 
 /* Frames of one client that arrive together. */
-struct burst {
+struct train {
     uint8_t bytes[60000];
     size_t len;
 };
 
-static void add(struct burst *burst, const char *subject, uint64_t number)
+static void add(struct train *burst, const char *subject, uint64_t number)
 {
     struct frame frame = {
         .op = OP_MESSAGE,
@@ -22,7 +22,7 @@ static void add(struct burst *burst, const char *subject, uint64_t number)
     burst->len += 8;
 }
 
-static void add_ref(struct burst *burst, int op, uint64_t ref)
+static void add_ref(struct train *burst, int op, uint64_t ref)
 {
     struct envelope e = { .op = (uint8_t)op, .ref = ref };
     burst->len += envelope_write(burst->bytes + burst->len, 64, &e);
@@ -30,7 +30,7 @@ static void add_ref(struct burst *burst, int op, uint64_t ref)
 
 static void a_stream_is_one_push(void **state)
 {
-    static struct burst burst;
+    static struct train burst;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -56,7 +56,7 @@ static void a_stream_is_one_push(void **state)
 
 static void what_stands_between_keeps_its_place(void **state)
 {
-    static struct burst burst;
+    static struct train burst;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -95,7 +95,7 @@ static void what_stands_between_keeps_its_place(void **state)
  * keeps up loses nothing of a small queue to a large read. */
 static void a_run_ends_where_the_room_does(void **state)
 {
-    static struct burst burst;
+    static struct train burst;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -116,7 +116,7 @@ static void a_run_ends_where_the_room_does(void **state)
 /* Frames that come in pieces, split at every byte. */
 static void every_split_gives_the_same(void **state)
 {
-    static struct burst burst;
+    static struct train burst;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -182,7 +182,7 @@ static void a_large_frame_in_pieces(void **state)
 
 static void goodbye_is_the_last_word(void **state)
 {
-    static struct burst burst;
+    static struct train burst;
     (void)state;
     start();
     struct cli *a = cli_open();

@@ -6,29 +6,72 @@ struct block *block_new(size_t cap)
 {
     struct block *block = malloc(sizeof *block + cap);
     if (block)
-        *block = (struct block){ .refs = 1, .cap = (uint32_t)cap };
+        *block = (struct block){ .refs = 1, .cap = (uint32_t)cap, .size = (uint32_t)cap };
     return block;
+}
+
+static void push(struct block **list, struct block *block)
+{
+    block->next_free = *list;
+    *list = block;
 }
 
 void block_release(struct block *block)
 {
     struct block_pool *pool = block->pool;
-    if (!pool || pool->n_free == POOLED_BLOCKS_MAX) {
+    if (pool && block->shared && pool->n_free < POOLED_BLOCKS_MAX) {
+        push(&pool->free, block);
+        pool->n_free++;
+    } else if (pool && !block->shared && pool->n_large_bytes + block->size <= LARGE_BYTES_MAX) {
+        push(&pool->large, block);
+        pool->n_large_bytes += block->size;
+    } else {
         free(block);
-        return;
     }
-    block->next_free = pool->free;
-    pool->free = block;
-    pool->n_free++;
 }
+
+/* ---- large blocks -------------------------------------------------------- */
+
+static struct block *large_take(struct block_pool *pool, size_t size)
+{
+    struct block **link = &pool->large;
+    while (*link && ((*link)->size < size || (*link)->size > 2 * size))
+        link = &(*link)->next_free;
+    struct block *block = *link;
+    if (block) {
+        *link = block->next_free;
+        pool->n_large_bytes -= block->size;
+    }
+    return block;
+}
+
+struct block *block_pool_new(struct block_pool *pool, size_t cap)
+{
+    if (cap < LARGE_BLOCK_MIN)
+        return block_new(cap);
+    size_t size = (cap + LARGE_BLOCK_STEP - 1) & ~(size_t)(LARGE_BLOCK_STEP - 1);
+    struct block *block = large_take(pool, size);
+    if (block)
+        size = block->size;
+    else
+        block = block_new(size);
+    if (block)
+        *block = (struct block){
+            .refs = 1, .cap = (uint32_t)cap, .size = (uint32_t)size, .pool = pool };
+    return block;
+}
+
+/* ---- read blocks --------------------------------------------------------- */
 
 static struct block *pool_take(struct block_pool *pool)
 {
     struct block *block = pool->free;
     if (!block) {
         block = block_new(READ_BLOCK);
-        if (block)
+        if (block) {
             block->pool = pool;
+            block->shared = true;
+        }
         return block;
     }
     pool->free = block->next_free;
@@ -54,13 +97,19 @@ struct block *block_pool_current(struct block_pool *pool)
     return next;
 }
 
+static void free_all(struct block *list)
+{
+    while (list) {
+        struct block *block = list;
+        list = block->next_free;
+        free(block);
+    }
+}
+
 void block_pool_deinit(struct block_pool *pool)
 {
     block_unref(pool->current);
-    while (pool->free) {
-        struct block *block = pool->free;
-        pool->free = block->next_free;
-        free(block);
-    }
+    free_all(pool->free);
+    free_all(pool->large);
     *pool = (struct block_pool){ 0 };
 }

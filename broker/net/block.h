@@ -3,12 +3,14 @@
  * A read block is large and shared: all connections of a round are read into
  * it, and a published frame is sent to every receiver straight out of it. A
  * plain block belongs to what it was made for (a partial frame, the copies of
- * one slow receiver). Whoever keeps a pointer into a block holds a reference;
+ * one slow receiver); a few large ones are kept when they are free, since new
+ * ones cost a page fault every 4 KiB. Whoever keeps a pointer into a block holds a reference;
  * bytes below `used` are never written again while somebody else does, but for
  * the id and token of a frame that is in no queue yet.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +18,9 @@ enum {
     READ_BLOCK = 256 << 10,  /* one read's worth; 64 KiB reads were 40 % slower */
     READ_ROOM_MIN = 64 << 10, /* less room than that: take the next block */
     POOLED_BLOCKS_MAX = 16,  /* free read blocks kept: 4 MiB */
+    LARGE_BLOCK_MIN = 256 << 10,
+    LARGE_BLOCK_STEP = 64 << 10,  /* so that a little more or less finds one that is kept */
+    LARGE_BYTES_MAX = 4 << 20,    /* free large blocks kept */
 };
 
 struct block_pool;
@@ -24,7 +29,9 @@ struct block {
     uint32_t refs;
     uint32_t cap;
     uint32_t used;
-    struct block_pool *pool; /* NULL: a plain block */
+    uint32_t size;           /* that it has in memory: cap or more */
+    bool shared;             /* a read block */
+    struct block_pool *pool; /* where it goes when it is free; NULL: to free(3) */
     struct block *next_free;
     uint8_t data[];
 };
@@ -33,6 +40,8 @@ struct block_pool {
     struct block *free;
     struct block *current; /* what the next read goes into; the pool's reference */
     unsigned n_free;
+    struct block *large;   /* free plain ones, the latest first */
+    size_t n_large_bytes;
 };
 
 void block_pool_deinit(struct block_pool *pool);
@@ -43,6 +52,8 @@ struct block *block_pool_current(struct block_pool *pool);
 
 /* A plain block of `cap` bytes with one reference; NULL: no memory. */
 struct block *block_new(size_t cap);
+/* The same; a large one may be one that the pool has kept. */
+struct block *block_pool_new(struct block_pool *pool, size_t cap);
 
 static inline struct block *block_ref(struct block *block)
 {

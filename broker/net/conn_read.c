@@ -34,10 +34,10 @@ static void set_in(struct conn *conn, struct block *block, uint32_t from, uint32
 static bool may_stay(const struct conn *conn, const struct block *block, uint32_t from,
                      uint32_t to)
 {
-    if (conn->held && block->pool)
+    if (conn->held && block->shared)
         return to - from >= block->cap / KEEP_BLOCK_PART;
     /* Others read on into a read block: nothing of ours may be put behind what is kept there. */
-    return block == conn->in && (conn->held || (!block->pool && to < block->cap));
+    return block == conn->in && (conn->held || (!block->shared && to < block->cap));
 }
 
 /* Keeps block->data[from .. to) as the connection's own input. */
@@ -52,7 +52,7 @@ static int keep(struct conn *conn, struct block *block, uint32_t from, uint32_t 
         set_in(conn, block_ref(block), from, to);
         return 0;
     }
-    struct block *in = block_new(wanted_cap(block->data + from, len));
+    struct block *in = block_pool_new(&conn->net->blocks, wanted_cap(block->data + from, len));
     if (!in)
         return -ENOMEM;
     memcpy(in->data, block->data + from, len);
@@ -117,7 +117,7 @@ static void drain(struct conn *conn)
 /* Room behind what is kept. In a read block there is none: what lies there is others'. */
 static uint32_t room_in(const struct conn *conn)
 {
-    return conn->in && !conn->in->pool ? conn->in->cap - conn->in_to : 0;
+    return conn->in && !conn->in->shared ? conn->in->cap - conn->in_to : 0;
 }
 
 /* Whether the frame that has begun in `in` can be finished there. */
@@ -150,7 +150,7 @@ static int places(const struct conn *conn, struct block *shared, struct iovec io
 static int keep_behind(struct conn *conn, const struct block *shared, uint32_t from, uint32_t n)
 {
     uint32_t have = conn->in_to - conn->in_from;
-    struct block *in = block_new((size_t)have + n);
+    struct block *in = block_pool_new(&conn->net->blocks, (size_t)have + n);
     if (!in)
         return -ENOMEM;
     memcpy(in->data, conn->in->data + conn->in_from, have);

@@ -217,7 +217,7 @@ bool deliver_one(struct route *route, const struct run *run, struct dest *dest)
     struct passage passage = {
         .route = route,
         .publisher = run->from,
-        .subject = dest->subject,
+        .subject = dest_subject(dest),
         .subject_len = dest->subject_len,
         .hash = dest->hash,
         .len = run->len,

@@ -109,48 +109,70 @@ static void grow(struct route *route, struct dest_cache *cache)
     free(old.slots);
 }
 
-static struct dest *make(struct route *route, uint64_t hash, const char *subject, size_t len,
+static struct dest *make(struct route *route, const struct dest_key *key,
                          enum status *ret_status)
 {
     struct dest_cache *cache = route->dests;
-    if (!subject_valid(subject, len, NULL)) {
+    if (!subject_valid(key->subject, key->len, NULL)) {
         *ret_status = STATUS_BAD_SUBJECT;
         return NULL;
     }
-    struct dest *dest = dest_make(route, subject, len);
+    struct dest *dest = dest_make(route, key->subject, key->len);
     if (!dest) {
         *ret_status = STATUS_NO_MEMORY;
         return NULL;
     }
     route->counters->lookups_walked++;
-    dest->hash = hash;
+    dest->hash = key->hash;
     make_room(route, cache, dest->n_bytes);
     if (cache->n * 2 > cache->n_slots && cache->n_slots < SLOTS_MAX)
         grow(route, cache);
-    struct slot *slot = place(route, cache, hash);
-    *slot = (struct slot){ hash, dest };
+    struct slot *slot = place(route, cache, key->hash);
+    *slot = (struct slot){ key->hash, dest };
     cache->n++;
     cache->n_bytes += dest->n_bytes;
     return dest;
 }
 
+struct dest_key dest_key(const struct route *route, const char *subject, size_t len)
+{
+    return (struct dest_key){ subject_hash(subject, len, route->seed), subject, len };
+}
+
+/* Looks at nothing but what lies together. */
+static bool is_of(const struct dest *dest, const struct dest_key *key)
+{
+    size_t at = key->len < 32 ? 1 : 2;
+    return dest->head_len == at + key->len && memcmp(dest->head + at, key->subject, key->len) == 0;
+}
+
 /* The slot that holds the subject, stale or not. */
-static struct slot *find_slot(const struct route *route, uint64_t hash, const char *subject,
-                              size_t len)
+static struct slot *find_slot(const struct route *route, const struct dest_key *key)
 {
     for (uint32_t i = 0; i < PROBES; i++) {
-        struct slot *slot = probe(route->dests, hash, i);
-        const struct dest *dest = slot->dest;
-        if (dest && slot->hash == hash && dest->subject_len == len &&
-            memcmp(dest->subject, subject, len) == 0)
+        struct slot *slot = probe(route->dests, key->hash, i);
+        if (slot->hash == key->hash && slot->dest && is_of(slot->dest, key))
             return slot;
     }
     return NULL;
 }
 
-struct dest *dest_peek(const struct route *route, const char *subject, size_t len)
+void dest_prefetch(const struct route *route, const struct dest_key *keys, unsigned n)
 {
-    struct slot *slot = find_slot(route, subject_hash(subject, len, route->seed), subject, len);
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(probe(route->dests, keys[i].hash, 0));
+    for (unsigned i = 0; i < n; i++) {
+        const struct dest *dest = probe(route->dests, keys[i].hash, 0)->dest;
+        if (!dest)
+            continue;
+        __builtin_prefetch(&dest->generation);
+        __builtin_prefetch(dest->head);
+    }
+}
+
+struct dest *dest_peek(const struct route *route, const struct dest_key *key)
+{
+    struct slot *slot = find_slot(route, key);
     if (!slot || slot->dest->generation != route->generation)
         return NULL;
     route->counters->lookups_cached++;
@@ -160,15 +182,15 @@ struct dest *dest_peek(const struct route *route, const char *subject, size_t le
 struct dest *dest_find(struct route *route, const char *subject, size_t len,
                        enum status *ret_status)
 {
-    uint64_t hash = subject_hash(subject, len, route->seed);
-    struct slot *slot = find_slot(route, hash, subject, len);
+    struct dest_key key = dest_key(route, subject, len);
+    struct slot *slot = find_slot(route, &key);
     if (slot && slot->dest->generation == route->generation) {
         route->counters->lookups_cached++;
         return slot->dest;
     }
     if (slot)
         empty_slot(route, slot);
-    return make(route, hash, subject, len, ret_status);
+    return make(route, &key, ret_status);
 }
 
 void dest_remember(struct client *client, struct dest *dest)

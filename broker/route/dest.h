@@ -34,36 +34,46 @@ struct pick {
     uint32_t next; /* 1 + index of the same client's next pick; 0: none */
 };
 
+/* What a stream reads of it lies together at the end, next to the subject: with many
+ * subjects in turn each is a cache miss. */
 struct dest {
     uint64_t hash;
-    uint64_t generation;
     size_t n_bytes;        /* what it costs to keep */
-    uint32_t n_matched;    /* subscriptions, a group counting one */
-    uint32_t n_receivers;
     uint32_t n_groups;
     uint32_t n_members;
     uint32_t n_beyond;
     uint32_t n_services;
     uint32_t turn;         /* for services with equally many requests open */
-    bool one_by_one;       /* a run holds one message: groups, latest, count-down */
-    bool shared;           /* its runs go into the burst: nobody wants credentials or a gap */
-    bool is_sys;           /* the broker's own: clients do not publish there */
-    /* What fitted into the queues of all receivers, without what is in the burst, when their
-     * books were last looked at: good for that era of the burst. */
-    uint64_t room_era;
-    uint32_t room;         /* bytes */
-    uint32_t room_n;       /* messages */
-    struct receiver *receivers;
+    uint16_t subject_len;
     struct dest_group *groups;
     struct pick *picks;    /* one a group */
     struct receiver *members;
     struct receiver *beyond; /* lanes past the 64th of one client: never delivered */
     struct service **services;
+
+    uint64_t generation;
+    struct receiver *receivers;
+    struct receiver first; /* where `receivers` points to if there is one */
+    uint32_t n_receivers;
+    uint32_t n_matched;    /* subscriptions, a group counting one */
+    uint32_t max_bytes;    /* what the smallest of the receivers' queues holds */
+    uint32_t max_messages;
+    /* What fitted into the queues of all receivers, without what is in the burst, when their
+     * books were last looked at: good for that era of the burst. */
+    uint64_t room_era;
+    uint32_t room;         /* bytes */
+    uint32_t room_n;       /* messages */
+    bool one_by_one;       /* a run holds one message: groups, latest, count-down */
+    bool shared;           /* its runs go into the burst: nobody wants credentials or a gap */
+    bool is_sys;           /* the broker's own: clients do not publish there */
     uint16_t head_len;     /* of `head`: the subject as msgpack */
-    uint16_t subject_len;
-    const char *subject;   /* within head */
     uint8_t head[];
 };
+
+static inline const char *dest_subject(const struct dest *dest)
+{
+    return (const char *)dest->head + dest->head_len - dest->subject_len;
+}
 
 struct dest_cache;
 
@@ -71,9 +81,19 @@ struct dest_cache *dest_cache_new(void);
 /* Takes NULL. */
 struct dest_cache *dest_cache_free(struct dest_cache *cache);
 
+/* What a subject is looked up by. Borrows it. */
+struct dest_key {
+    uint64_t hash;
+    const char *subject;
+    size_t len;
+};
+
+struct dest_key dest_key(const struct route *route, const char *subject, size_t len);
 /* The cached dest of a subject, of the current generation; NULL: look it up with
  * dest_find. Frees nothing. */
-struct dest *dest_peek(const struct route *route, const char *subject, size_t len);
+struct dest *dest_peek(const struct route *route, const struct dest_key *key);
+/* Begins to fetch into the caches of the processor what looking them up will read. */
+void dest_prefetch(const struct route *route, const struct dest_key *keys, unsigned n);
 /* The dest of a subject, of the current generation. The subject's grammar is
  * checked only when it is not cached. NULL: *ret_status says why (BAD_SUBJECT,
  * NO_MEMORY). Good until the next call. */

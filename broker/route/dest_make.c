@@ -89,8 +89,8 @@ static struct dest *dest_new(struct route *route, const char *subject, size_t le
     writer_str(&w, subject, len);
     dest->head_len = (uint16_t)(w.p - dest->head);
     dest->subject_len = (uint16_t)len;
-    dest->subject = (const char *)w.p - len;
     dest->generation = route->generation;
+    dest->max_bytes = dest->max_messages = UINT32_MAX;
     dest->is_sys = subject_is_sys(subject, len);
     return dest;
 }
@@ -105,7 +105,8 @@ struct dest *dest_free(struct dest *dest)
         audience_unref(dest->members[i].to);
     for (uint32_t i = 0; i < dest->n_beyond; i++)
         audience_unref(dest->beyond[i].to);
-    free(dest->receivers);
+    if (dest->receivers != &dest->first)
+        free(dest->receivers);
     free(dest->members);
     free(dest->beyond);
     free(dest->groups);
@@ -117,7 +118,11 @@ struct dest *dest_free(struct dest *dest)
 
 static void note(struct dest *dest, const struct sub *sub)
 {
-    dest->shared &= !sub->reg.lane.solo.credentials;
+    const struct lane *lane = &sub->reg.lane;
+    dest->shared &= !lane->solo.credentials;
+    dest->max_bytes = lane->max_bytes < dest->max_bytes ? lane->max_bytes : dest->max_bytes;
+    dest->max_messages =
+        lane->max_messages < dest->max_messages ? lane->max_messages : dest->max_messages;
     dest->one_by_one |= sub->remaining > 0 || sub->policy == POLICY_LATEST || sub->group;
 }
 
@@ -143,7 +148,7 @@ static bool add_plain(struct dest *dest, struct sub **subs, uint32_t n)
 {
     if (n == 0)
         return true;
-    dest->receivers = calloc(n, sizeof *dest->receivers);
+    dest->receivers = n > 1 ? calloc(n, sizeof *dest->receivers) : &dest->first;
     dest->beyond = n > MAX_SIDS ? calloc(n, sizeof *dest->beyond) : NULL;
     if (!dest->receivers || (n > MAX_SIDS && !dest->beyond))
         return false;

@@ -16,22 +16,27 @@ static inline uint64_t left(uint64_t limit, uint64_t used)
     return used < limit ? limit - used : 0;
 }
 
+/* What is queued takes from it. */
+static void look_into_queue(struct dest *dest, const struct receiver *receiver)
+{
+    dest->room = least32(left(CONN_QUEUE_BYTES, receiver->client->conn.out.n_bytes), dest->room);
+    for (uint32_t i = 0; i < receiver->to->n; i++) {
+        const struct lane *lane = receiver->to->lanes[i];
+        dest->room = least32(left(lane->max_bytes, lane->n_bytes), dest->room);
+        dest->room_n = least32(left(lane->max_messages, lane->n_messages), dest->room_n);
+    }
+}
+
 /* What fits into the queues of all receivers without any policy having a say. Of what is in
- * the burst the lanes' books say nothing yet. */
+ * the burst the books say nothing yet; where there is nothing else, all lanes are empty. */
 static void measure_room(struct dest *dest, uint64_t era)
 {
     dest->room_era = era;
-    dest->room = UINT32_MAX;
-    dest->room_n = UINT32_MAX;
+    dest->room = least32(CONN_QUEUE_BYTES, dest->max_bytes);
+    dest->room_n = dest->max_messages;
     for (uint32_t i = 0; i < dest->n_receivers; i++) {
-        const struct receiver *receiver = &dest->receivers[i];
-        dest->room =
-            least32(left(CONN_QUEUE_BYTES, receiver->client->conn.out.n_bytes), dest->room);
-        for (uint32_t j = 0; j < receiver->to->n; j++) {
-            const struct lane *lane = receiver->to->lanes[j];
-            dest->room = least32(left(lane->max_bytes, lane->n_bytes), dest->room);
-            dest->room_n = least32(left(lane->max_messages, lane->n_messages), dest->room_n);
-        }
+        if (dest->receivers[i].client->conn.out.head)
+            look_into_queue(dest, &dest->receivers[i]);
     }
 }
 

@@ -12,7 +12,18 @@
  * looked up; where only the subject is another, it lies at a known place. All
  * else, and all that is to be refused, takes the way of the other frames. */
 
-enum { HEAD_BEFORE_SUBJECT = FRAME_AT_SUBJECT - FRAME_PREFIX };
+enum {
+    HEAD_BEFORE_SUBJECT = FRAME_AT_SUBJECT - FRAME_PREFIX,
+    FRAMES_AHEAD = 8,
+};
+
+/* The input at hand. */
+struct walk {
+    struct client *client;
+    struct block *block;
+    uint32_t to;
+    uint32_t looked_to; /* see look_ahead() */
+};
 
 static inline bool same16(const uint8_t *a, const uint8_t *b)
 {
@@ -55,16 +66,51 @@ static inline bool is_for(const struct dest *dest, const uint8_t *subject, uint3
     return dest->head_len <= room && same_bytes(subject, dest->head, dest->head_len);
 }
 
-/* One that it did not use of late, but somebody did. */
-static struct dest *cached_dest(struct client *client, const uint8_t *subject, uint32_t room)
+/* The hash of a subject whose msgpack begins at `head`, and where it lies; false: it is not in its
+ * shortest form, or longer than its room. */
+static inline bool find_subject(const struct route *route, const uint8_t *head, uint32_t room,
+                                struct dest_key *ret)
 {
-    uint32_t subject_len = subject[0] == 0xd9 ? subject[1] : subject[0] & 31u;
-    uint32_t head_len = subject_len + (subject_len < 32 ? 1 : 2);
-    bool shortest = subject_len < 32 ? (subject[0] & 0xe0) == 0xa0 : subject[0] == 0xd9;
-    if (!shortest || head_len > room)
+    uint32_t len = head[0] == 0xd9 ? head[1] : head[0] & 31u;
+    uint32_t at = len < 32 ? 1 : 2;
+    bool shortest = len < 32 ? (head[0] & 0xe0) == 0xa0 : head[0] == 0xd9;
+    if (!shortest || at + len > room)
+        return false;
+    *ret = dest_key(route, (const char *)head + at, len);
+    return true;
+}
+
+/* With many subjects in turn each look-up is a row of cache misses, one waiting for the other.
+ * Those of the next few messages are begun together. */
+static void look_ahead(struct walk *walk, uint32_t p)
+{
+    struct dest_key keys[FRAMES_AHEAD];
+    unsigned n = 0;
+    while (n < FRAMES_AHEAD && walk->to - p > FRAME_AT_SUBJECT + 1) {
+        const uint8_t *frame = walk->block->data + p;
+        uint32_t len = load_be32(frame);
+        if (len >= walk->to - p - FRAME_PREFIX || !is_fixed_message(frame, len) ||
+            !find_subject(walk->client->route, frame + FRAME_AT_SUBJECT,
+                          len - HEAD_BEFORE_SUBJECT, &keys[n]))
+            break;
+        p += FRAME_PREFIX + len;
+        n++;
+    }
+    dest_prefetch(walk->client->route, keys, n);
+    walk->looked_to = p;
+}
+
+/* One that it did not use of late, but somebody did. */
+static struct dest *cached_dest(struct walk *walk, const uint8_t *frame, uint32_t room)
+{
+    struct client *client = walk->client;
+    struct dest_key key;
+    uint32_t p = (uint32_t)(frame - walk->block->data);
+    if (p >= walk->looked_to)
+        look_ahead(walk, p);
+    if (!find_subject(client->route, frame + FRAME_AT_SUBJECT, room, &key))
         return NULL;
-    struct dest *dest = dest_peek(client->route, (const char *)subject + head_len - subject_len,
-                                  subject_len);
+    struct dest *dest = dest_peek(client->route, &key);
     if (!dest || dest->is_sys)
         return NULL;
     dest_remember(client, dest);
@@ -72,8 +118,9 @@ static struct dest *cached_dest(struct client *client, const uint8_t *subject, u
 }
 
 /* Where the message goes, if that is known already; NULL: take the long way. */
-static inline struct dest *known_dest(struct client *client, const uint8_t *frame, uint32_t len)
+static inline struct dest *known_dest(struct walk *walk, const uint8_t *frame, uint32_t len)
 {
+    struct client *client = walk->client;
     const uint8_t *subject = frame + FRAME_AT_SUBJECT;
     uint32_t room = len - HEAD_BEFORE_SUBJECT;
     if (client->recent_epoch != client->route->epoch)
@@ -82,7 +129,7 @@ static inline struct dest *known_dest(struct client *client, const uint8_t *fram
         return client->recent[0];
     if (is_for(client->recent[1], subject, room))
         return client->recent[1];
-    return cached_dest(client, subject, room);
+    return cached_dest(walk, frame, room);
 }
 
 static inline bool is_plain(uint32_t word, uint32_t body_len)
@@ -92,11 +139,11 @@ static inline bool is_plain(uint32_t word, uint32_t body_len)
 }
 
 /* false: the frame is not handled yet. */
-static inline bool take_known(struct client *client, struct block *block, uint32_t off,
-                              uint32_t len, enum handled *ret)
+static inline bool take_known(struct walk *walk, uint32_t off, uint32_t len, enum handled *ret)
 {
-    uint8_t *frame = block->data + off;
-    struct dest *dest = is_fixed_message(frame, len) ? known_dest(client, frame, len) : NULL;
+    struct client *client = walk->client;
+    uint8_t *frame = walk->block->data + off;
+    struct dest *dest = is_fixed_message(frame, len) ? known_dest(walk, frame, len) : NULL;
     if (!dest)
         return false;
     uint32_t word = load_be32(frame + FRAME_AT_WORD);
@@ -106,7 +153,7 @@ static inline bool take_known(struct client *client, struct block *block, uint32
     store_be64(frame + FRAME_AT_ID, client->conn.card->id);
     struct route *route = client->route;
     bool routed =
-        run_add(route, &route->run, client, dest, block, off, FRAME_PREFIX + len);
+        run_add(route, &route->run, client, dest, walk->block, off, FRAME_PREFIX + len);
     client->n_messages += routed;
     *ret = routed ? HANDLED : WAITS;
     return true;
@@ -135,6 +182,7 @@ static bool length_is_good(struct client *client, uint32_t len)
 uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
 {
     struct client *client = (struct client *)conn;
+    struct walk walk = { client, block, to, from };
     uint32_t p = from;
     uint64_t n = 0;
     uint64_t before = client->n_messages;
@@ -146,7 +194,7 @@ uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t 
             break;
         if (to - p - FRAME_PREFIX < len)
             break;
-        if (!take_known(client, block, p, len, &handled))
+        if (!take_known(&walk, p, len, &handled))
             handled = handle_frame(client, block, p, FRAME_PREFIX + len);
         if (handled == WAITS || !conn_is_live(conn))
             break;

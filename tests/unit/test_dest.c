@@ -111,7 +111,7 @@ static void the_head_is_the_subject_as_msgpack(void **state)
         subject[len] = '\0';
         struct dest *dest = find(subject);
         assert_int_equal(dest->subject_len, len);
-        assert_memory_equal(dest->subject, subject, len);
+        assert_memory_equal(dest_subject(dest), subject, len);
         assert_int_equal(dest->head_len, len + (len < 32 ? 1 : 2));
         assert_int_equal(dest->head[0], len < 32 ? 0xa0 + len : 0xd9);
     }

@@ -1,6 +1,7 @@
 #include "broker/info.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { COUNTER_NAME_MAX = 48 };
@@ -59,12 +60,22 @@ static void put_counter(msgpack_packer *out, const char *name, uint64_t value)
     sys_put_uint(out, key, value);
 }
 
+/* clock_gettime(2): of all threads, of which there is one. */
+static uint64_t cpu_now_ns(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) < 0)
+        return 0;
+    return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
+}
+
 static enum status answer_stats(void *userdata, const msgpack_object *body, msgpack_packer *out)
 {
     const struct info *info = userdata;
     struct counters *counters = info->session->counters;
     (void)body;
     counters->rounds = loop_round(info->session->loop);
+    counters->cpu_ns = cpu_now_ns();
     msgpack_pack_map(out, N_COUNTERS);
     for (size_t i = 0; i < N_COUNTERS; i++)
         put_counter(out, counters_name(i), counters_value(counters, i));

@@ -203,11 +203,17 @@ bool cursor_str(struct cursor *cursor, const char **ret, size_t *ret_len)
     size_t left = (size_t)(cursor->end - p);
     struct element element;
 
-    /* Most subjects are shorter than 32 bytes. */
+    /* Most subjects are shorter than 32 bytes, all shorter than 256. */
     if (left >= 1 && (p[0] & 0xe0) == 0xa0 && left > (p[0] & 0x1fu)) {
         *ret = (const char *)p + 1;
         *ret_len = p[0] & 0x1f;
         cursor->p = p + 1 + *ret_len;
+        return true;
+    }
+    if (left >= 2 && p[0] == 0xd9 && left - 2 >= p[1]) {
+        *ret = (const char *)p + 2;
+        *ret_len = p[1];
+        cursor->p = p + 2 + *ret_len;
         return true;
     }
     if (!take(cursor, CURSOR_STR, &element))

@@ -21,9 +21,8 @@ struct field {
 };
 
 struct layout {
-    uint8_t op;
     uint8_t n_required; /* the others may be left out */
-    uint8_t n_fields;
+    uint8_t n_fields;   /* 0: no such frame */
     struct field fields[10];
 };
 
@@ -32,8 +31,9 @@ struct layout {
 #define T(member) AT(TEXT, member)
 #define Z(member) AT(TEXT_OR_NIL, member)
 #define COUNT(...) (sizeof((struct field[]){ __VA_ARGS__ }) / sizeof(struct field))
-#define LAYOUT(op, required, ...) { op, required, COUNT(__VA_ARGS__), { __VA_ARGS__ } }
+#define LAYOUT(op, required, ...) [op] = { required, COUNT(__VA_ARGS__), { __VA_ARGS__ } }
 
+/* By opcode. */
 static const struct layout layouts[] = {
     LAYOUT(OP_HELLO, 3, T(hello.magic), N(hello.version), N(hello.features),
            AT(RAW, hello.options)),
@@ -67,13 +67,11 @@ static const struct layout layouts[] = {
     LAYOUT(OP_CANCEL, 1, N(cancel.token), N(cancel.status)),
 };
 
-static const struct layout *layout_of(uint64_t op)
+static const struct layout *layout_of(uint8_t op)
 {
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
-        if (layouts[i].op == op)
-            return &layouts[i];
-    }
-    return NULL;
+    const struct layout *layout = op < sizeof layouts / sizeof layouts[0] ? &layouts[op] : NULL;
+
+    return layout && layout->n_fields > 0 ? layout : NULL;
 }
 
 static bool read_text(struct cursor *cursor, struct piece *ret)
@@ -158,6 +156,9 @@ int envelope_opcode(const uint8_t *buf, size_t len)
     struct cursor cursor = { buf, buf + len };
     uint32_t n;
     uint64_t op;
+    /* As everybody writes them. */
+    if (len >= 2 && buf[0] > 0x90 && buf[0] < 0xa0 && buf[1] < 0x80)
+        return buf[1];
     if (!cursor_array(&cursor, &n) || n == 0 || !cursor_uint(&cursor, &op) || op > 0x7f)
         return -1;
     return (int)op;

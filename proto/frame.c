@@ -4,7 +4,12 @@
 #include "proto/opcode.h"
 #include "proto/writer.h"
 
-enum { N_MESSAGE = 4, N_REQUEST = 7, N_REPLY = 5 };
+enum {
+    N_MESSAGE = 4,
+    N_REQUEST = 7,
+    N_REPLY = 5,
+    AT_TOKEN = 16, /* behind the prefix: the subject of a MESSAGE, the token's 0xcf of the others */
+};
 
 /* A number in its fixed-width form keeps the frame forwardable in place. */
 static bool take_fixed(struct cursor *cursor, uint8_t form, uint64_t *ret, bool *fixed)
@@ -28,7 +33,30 @@ static uint32_t elements_of(uint8_t op)
     return op == OP_MESSAGE ? N_MESSAGE : op == OP_REQUEST ? N_REQUEST : N_REPLY;
 }
 
-static bool take_start(struct cursor *cursor, struct frame *frame)
+/* Up to the subject or the status, if all of it is as the diagram has it: what
+ * a well-behaved peer sends is read without a branch a field. */
+static bool take_start_fixed(struct cursor *cursor, struct frame *frame)
+{
+    const uint8_t *p = cursor->p;
+    size_t len = (size_t)(cursor->end - p), head = AT_TOKEN;
+    if (len < AT_TOKEN || p[1] < OP_MESSAGE || p[1] > OP_REPLY ||
+        p[0] != (0x90 | elements_of(p[1])) || p[2] != 0xce || p[7] != 0xcf)
+        return false;
+    if (p[1] != OP_MESSAGE) {
+        if (len < AT_TOKEN + 9 || p[AT_TOKEN] != 0xcf)
+            return false;
+        frame->token = load_be64(p + AT_TOKEN + 1);
+        head = AT_TOKEN + 9;
+    }
+    frame->op = p[1];
+    frame->fixed = true;
+    frame->word = load_be32(p + 3);
+    frame->id = load_be64(p + 8);
+    cursor->p = p + head;
+    return true;
+}
+
+static bool take_opcode(struct cursor *cursor, struct frame *frame)
 {
     const uint8_t *start = cursor->p;
     uint32_t n;
@@ -45,22 +73,35 @@ static bool take_start(struct cursor *cursor, struct frame *frame)
     return true;
 }
 
-static bool take_fields(struct cursor *cursor, struct frame *frame)
+/* The same in any encoding. */
+static bool take_start(struct cursor *cursor, struct frame *frame)
 {
     uint64_t word;
-    if (!take_fixed(cursor, 0xce, &word, &frame->fixed) || word > UINT32_MAX)
+    if (!take_opcode(cursor, frame) || !take_fixed(cursor, 0xce, &word, &frame->fixed) ||
+        word > UINT32_MAX)
         return false;
     frame->word = (uint32_t)word;
-    if (!take_fixed(cursor, 0xcf, &frame->id, &frame->fixed))
-        return false;
-    if (frame->op == OP_MESSAGE)
-        return take_subject(cursor, frame);
-    if (!take_fixed(cursor, 0xcf, &frame->token, &frame->fixed))
-        return false;
+    return take_fixed(cursor, 0xcf, &frame->id, &frame->fixed) &&
+           (frame->op == OP_MESSAGE ||
+            take_fixed(cursor, 0xcf, &frame->token, &frame->fixed));
+}
+
+static inline bool take_uint(struct cursor *cursor, uint64_t *ret)
+{
+    if (cursor->p == cursor->end || *cursor->p >= 0x80)
+        return cursor_uint(cursor, ret);
+    *ret = *cursor->p++;
+    return true;
+}
+
+static bool take_rest(struct cursor *cursor, struct frame *frame)
+{
     if (frame->op == OP_REPLY)
-        return cursor_uint(cursor, &frame->status);
-    return take_subject(cursor, frame) && cursor_uint(cursor, &frame->mode) &&
-           cursor_uint(cursor, &frame->timeout_ms);
+        return take_uint(cursor, &frame->status);
+    if (!take_subject(cursor, frame))
+        return false;
+    return frame->op == OP_MESSAGE ||
+           (take_uint(cursor, &frame->mode) && take_uint(cursor, &frame->timeout_ms));
 }
 
 static bool skip_extra(struct cursor *cursor, uint32_t n)
@@ -76,11 +117,16 @@ bool frame_read(struct frame *ret, const uint8_t *buf, size_t len, size_t *ret_a
 {
     size_t bound = len < MAX_ENVELOPE ? len : MAX_ENVELOPE;
     struct cursor cursor = { buf, buf + bound };
-    struct frame frame = { .op = 0 };
+    struct frame frame;
     size_t rest = 0;
 
-    bool ok = take_start(&cursor, &frame) && take_fields(&cursor, &frame) &&
-              skip_extra(&cursor, frame.n_extra);
+    /* Those that the opcodes do not share. An initialiser would clear all. */
+    frame.n_extra = 0;
+    frame.token = frame.mode = frame.timeout_ms = frame.status = 0;
+    frame.subject = NULL;
+    frame.subject_len = 0;
+    bool ok = (take_start_fixed(&cursor, &frame) || take_start(&cursor, &frame)) &&
+              take_rest(&cursor, &frame) && skip_extra(&cursor, frame.n_extra);
     if (ok) {
         rest = len - (size_t)(cursor.p - buf);
         ok = WORD_HEADERS(frame.word) <= rest;
@@ -98,27 +144,58 @@ bool frame_read(struct frame *ret, const uint8_t *buf, size_t len, size_t *ret_a
     return true;
 }
 
+static uint8_t *put_u64(uint8_t *p, uint64_t value)
+{
+    *p = 0xcf;
+    store_be64(p + 1, value);
+    return p + 9;
+}
+
+static uint8_t *put_uint(uint8_t *p, uint64_t value)
+{
+    struct writer w = { p, p + 9, false };
+    if (value < 0x80) {
+        *p = (uint8_t)value;
+        return p + 1;
+    }
+    writer_uint(&w, value);
+    return w.p;
+}
+
+static uint8_t *put_subject(uint8_t *p, const char *s, size_t len)
+{
+    if (len < 32) {
+        *p++ = (uint8_t)(0xa0 | len);
+    } else {
+        *p++ = 0xd9;
+        *p++ = (uint8_t)len;
+    }
+    if (len > 0)
+        memcpy(p, s, len);
+    return p + len;
+}
+
 size_t frame_write_head(uint8_t *buf, const struct frame *frame)
 {
-    struct writer w = { buf + FRAME_PREFIX, buf + FRAME_MAX_HEAD, false };
-
-    writer_array(&w, elements_of(frame->op));
-    writer_uint(&w, frame->op);
-    writer_u32(&w, (frame->word & ~UINT32_C(0xffff)) | (uint32_t)frame->headers_len);
-    writer_u64(&w, frame->id);
-    if (frame->op != OP_MESSAGE)
-        writer_u64(&w, frame->token);
-    if (frame->op != OP_REPLY)
-        writer_str(&w, frame->subject, frame->subject_len);
-    if (frame->op == OP_REQUEST) {
-        writer_uint(&w, frame->mode);
-        writer_uint(&w, frame->timeout_ms);
-    }
-    if (frame->op == OP_REPLY)
-        writer_uint(&w, frame->status);
-    if (w.full || frame->subject_len > MAX_SUBJECT)
+    uint8_t *p = buf + FRAME_PREFIX;
+    if (frame->subject_len > MAX_SUBJECT)
         return 0;
-    size_t head_len = (size_t)(w.p - buf);
+    p[0] = (uint8_t)(0x90 | elements_of(frame->op));
+    p[1] = frame->op;
+    p[2] = 0xce;
+    store_be32(p + 3, (frame->word & ~UINT32_C(0xffff)) | (uint32_t)frame->headers_len);
+    p = put_u64(p + 7, frame->id);
+    if (frame->op != OP_MESSAGE)
+        p = put_u64(p, frame->token);
+    if (frame->op == OP_REPLY)
+        p = put_uint(p, frame->status);
+    else
+        p = put_subject(p, frame->subject, frame->subject_len);
+    if (frame->op == OP_REQUEST) {
+        p = put_uint(p, frame->mode);
+        p = put_uint(p, frame->timeout_ms);
+    }
+    size_t head_len = (size_t)(p - buf);
     store_be32(buf, (uint32_t)(head_len - FRAME_PREFIX + frame->headers_len + frame->payload_len));
     return head_len;
 }

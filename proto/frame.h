@@ -90,6 +90,25 @@ static inline void store_be64(uint8_t *p, uint64_t v)
     memcpy(p, &v, sizeof v);
 }
 
+/* The length of a MESSAGE's envelope that has the form above, which is that of
+ * nearly all; 0: it has another, its headers are longer than what is left, or it
+ * is another frame, so that frame_read has to say. buf[0..len) is the frame
+ * behind its prefix. */
+static inline size_t frame_message_envelope(const uint8_t *buf, size_t len)
+{
+    enum { AT_SUBJECT = FRAME_AT_SUBJECT - FRAME_PREFIX };
+    size_t n;
+    if (len < AT_SUBJECT + 2 || (load_be32(buf) & 0xffffff00) != 0x9420ce00 || buf[7] != 0xcf)
+        return 0;
+    if ((buf[AT_SUBJECT] & 0xe0) == 0xa0)
+        n = AT_SUBJECT + 1 + (buf[AT_SUBJECT] & 31u);
+    else if (buf[AT_SUBJECT] == 0xd9 && buf[AT_SUBJECT + 1] >= 32)
+        n = AT_SUBJECT + 2 + buf[AT_SUBJECT + 1];
+    else
+        return 0;
+    return n + WORD_HEADERS(load_be32(buf + FRAME_AT_WORD - FRAME_PREFIX)) <= len ? n : 0;
+}
+
 /* Reads a MESSAGE, REQUEST or REPLY: buf[0..len) is the frame behind its
  * prefix. true and *ret filled; false if it breaks the wire, with *ret_at (may
  * be NULL) the offset in buf where, and *ret untouched. */

@@ -229,6 +229,12 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *subject,
     return match_tokens(pattern, pattern + pattern_len, subject, subject + subject_len);
 }
 
+bool pattern_match_rest(const char *pattern, size_t pattern_len, const char *subject,
+                        size_t subject_len)
+{
+    return match_tokens(pattern, pattern + pattern_len, subject, subject + subject_len);
+}
+
 bool subject_is_sys(const char *s, size_t len)
 {
     return len >= 4 && memcmp(s, SUBJECT_SYS, 4) == 0 && (len == 4 || s[4] == '.');

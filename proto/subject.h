@@ -34,6 +34,9 @@ bool group_valid(const char *s, size_t len, struct subject_error *error);
 bool pattern_has_wildcard(const char *s, size_t len);
 /* Whether a valid pattern matches a valid subject. */
 bool pattern_match(const char *pattern, size_t pattern_len, const char *subject, size_t subject_len);
+/* The same of what stands behind the first tokens of both, where '$' is a character like others. */
+bool pattern_match_rest(const char *pattern, size_t pattern_len, const char *subject,
+                        size_t subject_len);
 /* Whether the subject or pattern begins with "$SYS.", or is "$SYS". */
 bool subject_is_sys(const char *s, size_t len);
 

@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
+#include "broker/net/slab.h"
 #include "proto/limits.h"
 
 void lane_init(struct lane *lane, uint32_t sid, uint32_t max_bytes, uint32_t max_messages)
 {
     *lane = (struct lane){
-        .solo = { .refs = 1, .n = 1, .lanes = &lane->self },
-        .self = lane,
+        .solo = { .refs = 1, .n = 1, .lanes = { lane } },
         .sid = sid,
         .max_bytes = max_bytes,
         .max_messages = max_messages,
@@ -18,7 +18,7 @@ void lane_init(struct lane *lane, uint32_t sid, uint32_t max_bytes, uint32_t max
 void audience_release(struct audience *audience)
 {
     if (audience->n == 1) {
-        free(audience->lanes[0]);
+        slab_give(audience->lanes[0]);
         return;
     }
     for (uint32_t i = 0; i < audience->n; i++)
@@ -31,14 +31,10 @@ struct audience *audience_new(struct lane *const *lanes, uint32_t n)
     if (n == 1)
         return audience_ref(&lanes[0]->solo);
 
-    struct audience *audience = malloc(sizeof *audience + n * sizeof(struct lane *));
+    struct audience *audience = malloc(sizeof *audience + (n - 1) * sizeof(struct lane *));
     if (!audience)
         return NULL;
-    *audience = (struct audience){
-        .refs = 1,
-        .n = (uint16_t)n,
-        .lanes = (struct lane **)(audience + 1),
-    };
+    *audience = (struct audience){ .refs = 1, .n = (uint16_t)n };
     for (uint32_t i = 0; i < n; i++) {
         audience->lanes[i] = lanes[i];
         audience->credentials |= lanes[i]->solo.credentials;

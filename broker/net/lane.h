@@ -2,9 +2,10 @@
  *
  * The connection has one output FIFO; a lane is the view of it that belongs to
  * one sid: what is queued for it, how much may be, and where its losses stand.
- * It is embedded, as its first member, in what the layer above makes of it, and
- * is freed with free(3) when the last audience lets go: queued messages may
- * outlive the subscription by as long as they take to be sent.
+ * It is embedded, as its first member, in what the layer above makes of it in a
+ * slab, and is given back when the last audience lets go: queued messages may
+ * outlive the subscription by as long as they take to be sent. There may be a
+ * million of them, so each byte counts.
  *
  * An audience is a set of lanes of one connection: those that one queued run of
  * messages is for, and that SELECT names. Every lane has the audience of itself
@@ -26,18 +27,19 @@ struct audience {
     uint16_t n;
     bool credentials;     /* PEER goes ahead of its messages */
     bool single;          /* each of its messages is an entry of its own (latest) */
-    struct lane **lanes; /* of the built-in one: &lane->self */
+    struct lane *lanes[1]; /* n of them */
 };
 
 struct lane {
     struct audience solo;
-    struct lane *self;
     uint32_t sid;
-    uint8_t last_loss;    /* enum gap; 0: none yet */
     uint32_t max_messages;
     uint32_t max_bytes;
     uint32_t n_messages;  /* queued now */
-    uint64_t n_bytes;
+    uint32_t n_bytes;
+    uint8_t last_loss;    /* enum gap; 0: none yet */
+    uint8_t policy;       /* what happens when it is full: not a matter of this layer … */
+    bool is_service;      /* … nor is this, but there is room for both */
     uint64_t n_lost;
     struct entry *oldest;    /* no message of this lane is queued before it; NULL: not known */
     struct entry *front_gap; /* losses of its oldest messages, not announced yet */
@@ -61,7 +63,7 @@ static inline void audience_unref(struct audience *audience)
         audience_release(audience);
 }
 
-/* Lets go of what lane_init holds; the lane's memory goes with the last use. */
+/* Lets go of what lane_init holds; the lane goes back to its slab with the last use. */
 static inline void lane_unref(struct lane *lane)
 {
     audience_unref(&lane->solo);

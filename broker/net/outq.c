@@ -180,7 +180,7 @@ static int push_entry(struct outq *outq, struct block *block, uint32_t off, uint
     return 0;
 }
 
-int outq_age(struct outq *outq)
+int outq_make_entries(struct outq *outq)
 {
     const struct burst *burst = outq->pool->burst;
     while (outq->first_share) {

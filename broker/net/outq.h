@@ -108,7 +108,11 @@ static inline void outq_share(struct outq *outq, struct burst *burst, uint32_t s
 
 /* Makes entries of its shares, and keeps the lanes' books of them. 0, or -ENOMEM: then it is
  * broken, and its connection has to end. */
-int outq_age(struct outq *outq);
+int outq_make_entries(struct outq *outq);
+static inline int outq_age(struct outq *outq)
+{
+    return outq->first_share || outq->broken ? outq_make_entries(outq) : 0;
+}
 
 /* A run of n messages, block->data[off .. off+len), for `to` (may be NULL), sent by
  * `card` (may be NULL: the broker). Takes references, charges every lane.

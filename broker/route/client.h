@@ -7,9 +7,9 @@
 #pragma once
 
 #include "broker/net/conn.h"
+#include "broker/route/table.h"
 
 struct route;
-struct sub;
 struct service;
 struct call;
 struct ask;
@@ -30,7 +30,7 @@ struct client {
     struct conn conn;
     struct route *route;
 
-    struct sub *subs;
+    struct table sids;        /* its subscriptions and services (subs.h) */
     struct service *services;
     struct call *calls;       /* it asked */
     struct ask *asks;         /* it was asked */

@@ -90,7 +90,7 @@ static void count_down(struct route *route, struct client *client, struct audien
     /* Telling of one end may be the end of the client, and of all its subscriptions. */
     for (uint32_t i = 0; i < to->n && conn_is_live(&client->conn); i++) {
         struct sub *sub = sub_of(to->lanes[i]);
-        if (sub->remaining == 0 || --sub->remaining > 0)
+        if (sub_remaining(sub) == 0 || --sub->extra->remaining > 0)
             continue;
         uint32_t sid = to->lanes[i]->sid;
         sub_remove(route, sub);
@@ -102,7 +102,7 @@ static int remember_latest(const struct passage *passage, struct audience *to,
                            struct entry *entry)
 {
     for (uint32_t i = 0; i < to->n; i++) {
-        struct latest *latest = sub_of(to->lanes[i])->latest;
+        struct latest *latest = sub_latest(sub_of(to->lanes[i]));
         if (latest && latest_add(latest, passage->hash, entry) < 0)
             return -1;
     }

@@ -9,6 +9,7 @@
 
 /* What the index found, in growing arrays. */
 struct found {
+    const struct slab *slab;
     struct sub **subs;
     struct service **services;
     uint32_t n_subs;
@@ -36,10 +37,11 @@ static void append(void ***array, uint32_t *n, uint32_t *cap, void *item, bool *
 static void collect(struct node *node, void *userdata)
 {
     struct found *found = userdata;
-    for (struct sub *sub = node->subs; sub; sub = sub->node_next)
+    const struct slab *slab = found->slab;
+    for (struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub))
         append((void ***)&found->subs, &found->n_subs, &found->subs_cap, sub, &found->failed);
-    for (struct service *service = node->services; service; service = service->node_next)
-        append((void ***)&found->services, &found->n_services, &found->services_cap, service,
+    for (struct service *s = node_service(slab, node); s; s = service_next(slab, s))
+        append((void ***)&found->services, &found->n_services, &found->services_cap, s,
                &found->failed);
 }
 
@@ -59,9 +61,11 @@ static int order_subs(const void *pa, const void *pb)
 {
     const struct sub *a = *(struct sub *const *)pa;
     const struct sub *b = *(struct sub *const *)pb;
-    if (!a->group != !b->group)
-        return a->group ? 1 : -1;
-    int order = a->group ? strcmp(a->group, b->group) : 0;
+    const char *a_group = sub_group(a);
+    const char *b_group = sub_group(b);
+    if (!a_group != !b_group)
+        return a_group ? 1 : -1;
+    int order = a_group ? strcmp(a_group, b_group) : 0;
     return order ? order : by_client(&a->reg, &b->reg);
 }
 
@@ -75,7 +79,7 @@ static int order_services(const void *pa, const void *pb)
 static uint32_t count_plain(const struct found *found)
 {
     uint32_t n = 0;
-    while (n < found->n_subs && !found->subs[n]->group)
+    while (n < found->n_subs && !sub_group(found->subs[n]))
         n++;
     return n;
 }
@@ -119,11 +123,11 @@ struct dest *dest_free(struct dest *dest)
 static void note(struct dest *dest, const struct sub *sub)
 {
     const struct lane *lane = &sub->reg.lane;
+    dest->one_by_one |= sub->extra != NULL; /* a group, a count-down, or latest */
     dest->shared &= !lane->solo.credentials;
     dest->max_bytes = lane->max_bytes < dest->max_bytes ? lane->max_bytes : dest->max_bytes;
     dest->max_messages =
         lane->max_messages < dest->max_messages ? lane->max_messages : dest->max_messages;
-    dest->one_by_one |= sub->remaining > 0 || sub->policy == POLICY_LATEST || sub->group;
 }
 
 /* One receiver for a row of subscriptions of one client. */
@@ -175,7 +179,7 @@ static bool add_groups(struct dest *dest, struct sub **subs, uint32_t n)
     if (!dest->members || !dest->groups || !dest->picks)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        if (i == 0 || strcmp(subs[i]->group, subs[i - 1]->group) != 0)
+        if (i == 0 || strcmp(sub_group(subs[i]), sub_group(subs[i - 1])) != 0)
             dest->groups[dest->n_groups++].first = i;
         dest->groups[dest->n_groups - 1].n++;
         dest->members[dest->n_members++] =
@@ -230,7 +234,7 @@ static size_t cost_of(const struct dest *dest, const struct found *found)
 
 struct dest *dest_make(struct route *route, const char *subject, size_t len)
 {
-    struct found found = { 0 };
+    struct found found = { .slab = &route->slab };
     struct dest *dest = dest_new(route, subject, len);
     if (dest) {
         index_match(&route->index, subject, len, collect, &found);

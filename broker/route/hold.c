@@ -171,9 +171,10 @@ static bool is_half_empty(const struct client *client)
 {
     if (client->conn.out.n_bytes > CONN_QUEUE_BYTES / 2)
         return false;
-    for (const struct sub *sub = client->subs; sub; sub = sub->client_next) {
-        const struct lane *lane = &sub->reg.lane;
-        if (sub->policy == POLICY_WAIT &&
+    const struct registration *reg = NULL;
+    while ((reg = sid_next(client, reg))) {
+        const struct lane *lane = &reg->lane;
+        if (!lane->is_service && lane->policy == POLICY_WAIT &&
             (lane->n_bytes > lane->max_bytes / 2 || lane->n_messages > lane->max_messages / 2))
             return false;
     }

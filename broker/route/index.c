@@ -1,126 +1,12 @@
 #include "broker/route/index.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/limits.h"
 #include "proto/subject.h"
 
-enum { BUCKETS_MIN = 64 };
-
-static uint32_t edge_hash(const struct index *index, const struct node *parent, const char *token,
-                          size_t len)
-{
-    return (uint32_t)(subject_hash(token, len, index->seed ^ (uintptr_t)parent) >> 32);
-}
-
-static struct node *find_child(const struct index *index, const struct node *parent,
-                               const char *token, size_t len)
-{
-    uint32_t hash = edge_hash(index, parent, token, len);
-    struct node *node = index->buckets[hash & (index->n_buckets - 1)];
-    while (node && !(node->hash == hash && node->parent == parent && node->token_len == len &&
-                     memcmp(node->token, token, len) == 0))
-        node = node->next;
-    return node;
-}
-
-static void grow(struct index *index)
-{
-    uint32_t n = index->n_buckets * 2;
-    struct node **buckets = calloc(n, sizeof(struct node *));
-    if (!buckets)
-        return; /* longer chains, nothing worse */
-    for (uint32_t i = 0; i < index->n_buckets; i++) {
-        for (struct node *node = index->buckets[i], *next; node; node = next) {
-            next = node->next;
-            node->next = buckets[node->hash & (n - 1)];
-            buckets[node->hash & (n - 1)] = node;
-        }
-    }
-    free(index->buckets);
-    index->buckets = buckets;
-    index->n_buckets = n;
-}
-
-static struct node **wildcard_of(struct node *parent, const char *token, size_t len)
-{
-    if (len != 1)
-        return NULL;
-    return *token == '*' ? &parent->any : *token == '>' ? &parent->rest : NULL;
-}
-
-static struct node *add_child(struct index *index, struct node *parent, const char *token,
-                              size_t len)
-{
-    struct node *node = calloc(1, sizeof *node + len);
-    if (!node)
-        return NULL;
-    if (index->n_nodes >= index->n_buckets)
-        grow(index);
-    node->parent = parent;
-    node->hash = edge_hash(index, parent, token, len);
-    node->token_len = (uint8_t)len;
-    memcpy(node->token, token, len);
-    struct node **bucket = &index->buckets[node->hash & (index->n_buckets - 1)];
-    node->next = *bucket;
-    *bucket = node;
-    struct node **wildcard = wildcard_of(parent, token, len);
-    if (wildcard)
-        *wildcard = node;
-    parent->n_children++;
-    index->n_nodes++;
-    return node;
-}
-
-int index_init(struct index *index, uint64_t seed)
-{
-    *index = (struct index){ .n_buckets = BUCKETS_MIN, .seed = seed };
-    index->buckets = calloc(BUCKETS_MIN, sizeof(struct node *));
-    index->root = calloc(1, sizeof(struct node));
-    if (index->buckets && index->root)
-        return 0;
-    index_deinit(index);
-    return -ENOMEM;
-}
-
-void index_deinit(struct index *index)
-{
-    for (uint32_t i = 0; index->buckets && i < index->n_buckets; i++) {
-        for (struct node *node = index->buckets[i], *next; node; node = next) {
-            next = node->next;
-            free(node);
-        }
-    }
-    free(index->buckets);
-    free(index->root);
-    *index = (struct index){ 0 };
-}
-
-static bool is_needed(const struct node *node)
-{
-    return node->n_children > 0 || node->subs || node->services || !node->parent;
-}
-
-void index_release(struct index *index, struct node *node)
-{
-    while (!is_needed(node)) {
-        struct node *parent = node->parent;
-        struct node **link = &index->buckets[node->hash & (index->n_buckets - 1)];
-        while (*link != node)
-            link = &(*link)->next;
-        *link = node->next;
-        struct node **wildcard = wildcard_of(parent, node->token, node->token_len);
-        if (wildcard)
-            *wildcard = NULL;
-        free(node);
-        index->n_nodes--;
-        parent->n_children--;
-        node = parent;
-    }
-}
+/* ---- edges ----------------------------------------------------------------- */
 
 static size_t token_len(const char *s, size_t len)
 {
@@ -128,25 +14,226 @@ static size_t token_len(const char *s, size_t len)
     return dot ? (size_t)(dot - s) : len;
 }
 
-struct node *index_node(struct index *index, const char *pattern, size_t len)
+static const char *text_of(const struct edge *edge)
 {
-    struct node *node = index->root;
+    return edge->is_branch ? ((const struct branch *)edge)->text : ((const struct node *)edge)->text;
+}
+
+/* Without a parent the whole pattern is the token. */
+static size_t edge_token(const struct edge *edge, const char **ret)
+{
+    size_t len = edge->len - edge->at;
+    *ret = text_of(edge) + edge->at;
+    return edge->parent ? token_len(*ret, len) : len;
+}
+
+static uint32_t edge_hash(const struct index *index, slab_ref parent, const char *token, size_t len)
+{
+    uint64_t seed = index->seed ^ parent * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(subject_hash(token, len, seed) >> 32);
+}
+
+static uint32_t hash_of(const struct table *table, const void *thing)
+{
+    const struct index *index =
+        (const struct index *)((const char *)table - offsetof(struct index, table));
+    const struct edge *edge = thing;
+    const char *token;
+    size_t len = edge_token(edge, &token);
+    return edge_hash(index, edge->parent, token, len);
+}
+
+static const struct table_kind kind = { offsetof(struct edge, next), hash_of };
+
+static struct edge *find_edge(const struct index *index, slab_ref parent, const char *token,
+                              size_t len)
+{
+    uint32_t hash = edge_hash(index, parent, token, len);
+    struct edge *edge = slab_at(index->slab, table_first(&index->table, hash));
+    for (; edge; edge = slab_at(index->slab, edge->next)) {
+        const char *text;
+        if (edge->parent == parent && edge_token(edge, &text) == len &&
+            memcmp(text, token, len) == 0)
+            return edge;
+    }
+    return NULL;
+}
+
+/* The parent's link to a child that is a wildcard; NULL: the token is none. */
+static slab_ref *wildcard_of(struct branch *parent, const char *token, size_t len)
+{
+    if (!parent || len != 1)
+        return NULL;
+    return *token == '*' ? &parent->any : *token == '>' ? &parent->rest : NULL;
+}
+
+static int hang(struct index *index, struct branch *parent, struct edge *edge)
+{
+    const char *token;
+    edge->parent = slab_ref_of(parent);
+    size_t len = edge_token(edge, &token);
+    int r = table_add(&index->table, &kind, index->slab, edge);
+    if (r < 0)
+        return r;
+    slab_ref *wildcard = wildcard_of(parent, token, len);
+    if (wildcard)
+        *wildcard = slab_ref_of(edge);
+    if (parent)
+        parent->n_children++;
+    return 0;
+}
+
+static void unhang(struct index *index, struct branch *parent, struct edge *edge)
+{
+    const char *token;
+    size_t len = edge_token(edge, &token);
+    slab_ref *wildcard = wildcard_of(parent, token, len);
+    if (wildcard && *wildcard == slab_ref_of(edge))
+        *wildcard = 0;
+    table_remove(&index->table, &kind, index->slab, edge);
+    if (parent)
+        parent->n_children--;
+}
+
+/* ---- nodes and branches ---------------------------------------------------- */
+
+static struct node *node_new(struct index *index, struct branch *parent, const char *text,
+                             size_t len)
+{
+    struct node *node = slab_take(index->slab, sizeof *node + len);
+    if (!node)
+        return NULL;
+    *node = (struct node){ .edge = { .parent = slab_ref_of(parent), .len = (uint8_t)len } };
+    memcpy(node->text, text, len);
+    if (len == 0) {
+        parent->here = slab_ref_of(node);
+    } else if (hang(index, parent, &node->edge) < 0) {
+        slab_give(node);
+        return NULL;
+    }
+    index->n_nodes++;
+    return node;
+}
+
+static struct branch *branch_new(struct index *index, const char *token, size_t len)
+{
+    struct branch *branch = slab_take(index->slab, sizeof *branch + len);
+    if (!branch)
+        return NULL;
+    *branch = (struct branch){ .edge = { .is_branch = true, .len = (uint8_t)len } };
+    memcpy(branch->text, token, len);
+    return branch;
+}
+
+static void free_edge(struct index *index, struct edge *edge)
+{
+    slab_give(edge);
+    index->n_nodes--;
+}
+
+/* Another pattern shares the first token of the node: a branch takes its place, and the node
+ * leaves that. The table is never empty meanwhile, so nothing fails once there is a branch. */
+static struct branch *part(struct index *index, struct branch *parent, struct node *node)
+{
+    const char *token;
+    size_t len = edge_token(&node->edge, &token);
+    struct branch *branch = branch_new(index, token, len);
+    if (!branch)
+        return NULL;
+    index->n_nodes++;
+    (void)hang(index, parent, &branch->edge);
+    unhang(index, parent, &node->edge);
+    node->edge.parent = slab_ref_of(branch);
+    node->edge.at = (uint8_t)(node->edge.at + len);
+    if (node->edge.at == node->edge.len) {
+        branch->here = slab_ref_of(node);
+        return branch;
+    }
+    node->edge.at++; /* the dot */
+    (void)hang(index, branch, &node->edge);
+    return branch;
+}
+
+static bool node_is(const struct node *node, const char *text, size_t len)
+{
+    return node->edge.len - node->edge.at == (int)len &&
+           memcmp(node->text + node->edge.at, text, len) == 0;
+}
+
+static struct node *node_with_wildcards(struct index *index, const char *pattern, size_t len)
+{
+    struct branch *branch = index->root;
     for (;;) {
         size_t n = token_len(pattern, len);
-        struct node *child = find_child(index, node, pattern, n);
-        if (!child)
-            child = add_child(index, node, pattern, n);
-        if (!child) {
-            index_release(index, node);
+        struct edge *edge = find_edge(index, slab_ref_of(branch), pattern, n);
+        if (!edge)
+            return node_new(index, branch, pattern, len);
+        if (!edge->is_branch && node_is((struct node *)edge, pattern, len))
+            return (struct node *)edge;
+        branch = edge->is_branch ? (struct branch *)edge
+                                 : part(index, branch, (struct node *)edge);
+        if (!branch)
             return NULL;
-        }
-        node = child;
         if (n == len)
-            return node;
+            return branch->here ? slab_at(index->slab, branch->here)
+                                : node_new(index, branch, "", 0);
         pattern += n + 1;
         len -= n + 1;
     }
 }
+
+struct node *index_node(struct index *index, const char *pattern, size_t len)
+{
+    if (pattern_has_wildcard(pattern, len))
+        return node_with_wildcards(index, pattern, len);
+    struct edge *edge = find_edge(index, 0, pattern, len);
+    return edge ? (struct node *)edge : node_new(index, NULL, pattern, len);
+}
+
+static bool is_needed(const struct index *index, const struct branch *branch)
+{
+    return branch == index->root || branch->n_children > 0 || branch->here;
+}
+
+void index_release(struct index *index, struct node *node)
+{
+    if (node->subs || node->services)
+        return;
+    struct branch *branch = slab_at(index->slab, node->edge.parent);
+    if (branch && branch->here == slab_ref_of(node))
+        branch->here = 0;
+    else
+        unhang(index, branch, &node->edge);
+    free_edge(index, &node->edge);
+    while (branch && !is_needed(index, branch)) {
+        struct branch *parent = slab_at(index->slab, branch->edge.parent);
+        unhang(index, parent, &branch->edge);
+        free_edge(index, &branch->edge);
+        branch = parent;
+    }
+}
+
+int index_init(struct index *index, struct slab *slab, uint64_t seed)
+{
+    *index = (struct index){ .slab = slab, .seed = seed };
+    index->root = branch_new(index, "", 0);
+    return index->root ? 0 : -ENOMEM;
+}
+
+void index_deinit(struct index *index)
+{
+    struct edge *edge;
+    while ((edge = table_any(&index->table, index->slab))) {
+        table_remove(&index->table, &kind, index->slab, edge);
+        if (edge->is_branch)
+            slab_give(slab_at(index->slab, ((struct branch *)edge)->here));
+        slab_give(edge);
+    }
+    slab_give(index->root);
+    *index = (struct index){ 0 };
+}
+
+/* ---- walks ----------------------------------------------------------------- */
 
 struct walk {
     const struct index *index;
@@ -154,25 +241,46 @@ struct walk {
     void *userdata;
 };
 
-static void visit_if_used(const struct walk *walk, struct node *node)
+static void visit_if_used(const struct walk *walk, slab_ref ref)
 {
+    struct node *node = slab_at(walk->index->slab, ref);
     if (node && (node->subs || node->services))
         walk->visit(node, walk->userdata);
 }
 
-/* Recursion is as deep as the subject has tokens: 16. */
-static void walk_from(const struct walk *walk, const struct node *node, const char *s, size_t len,
-                      bool wildcards)
+/* Whether what stands behind the first token of the node matches what stands behind that of
+ * the subject, which is n bytes long. */
+static bool rest_matches(const struct node *node, const char *s, size_t n, size_t len)
 {
+    const char *p;
+    size_t first = edge_token(&node->edge, &p);
+    size_t p_len = node->edge.len - node->edge.at;
+    if (first == p_len || n == len)
+        return first == p_len && n == len;
+    return pattern_match_rest(p + first + 1, p_len - first - 1, s + n + 1, len - n - 1);
+}
+
+/* Recursion is as deep as the subject has tokens: 16. */
+static void walk_from(const struct walk *walk, const struct branch *branch, const char *s,
+                      size_t len, bool wildcards)
+{
+    const struct index *index = walk->index;
     size_t n = token_len(s, len);
-    struct node *next[2] = { find_child(walk->index, node, s, n), wildcards ? node->any : NULL };
+    struct edge *next[2] = {
+        find_edge(index, slab_ref_of(branch), s, n),
+        wildcards ? slab_at(index->slab, branch->any) : NULL,
+    };
     if (wildcards)
-        visit_if_used(walk, node->rest);
+        visit_if_used(walk, branch->rest);
     for (int i = 0; i < 2; i++) {
-        if (next[i] && n == len)
-            visit_if_used(walk, next[i]);
-        else if (next[i])
-            walk_from(walk, next[i], s + n + 1, len - n - 1, true);
+        if (!next[i])
+            continue;
+        if (next[i]->is_branch && n < len)
+            walk_from(walk, (struct branch *)next[i], s + n + 1, len - n - 1, true);
+        else if (next[i]->is_branch)
+            visit_if_used(walk, ((struct branch *)next[i])->here);
+        else if (rest_matches((struct node *)next[i], s, n, len))
+            visit_if_used(walk, slab_ref_of(next[i]));
     }
 }
 
@@ -180,31 +288,37 @@ void index_match(const struct index *index, const char *subject, size_t len, ind
                  void *userdata)
 {
     struct walk walk = { index, visit, userdata };
-    walk_from(&walk, index->root, subject, len, subject[0] != '$');
+    visit_if_used(&walk, slab_ref_of(find_edge(index, 0, subject, len)));
+    if (index->root->n_children > 0)
+        walk_from(&walk, index->root, subject, len, subject[0] != '$');
 }
 
 void index_each(const struct index *index, index_visit_fn visit, void *userdata)
 {
     struct walk walk = { index, visit, userdata };
-    for (uint32_t i = 0; i < index->n_buckets; i++) {
-        for (struct node *node = index->buckets[i]; node; node = node->next)
-            visit_if_used(&walk, node);
-    }
+    struct edge *edge = NULL;
+    while ((edge = table_next(&index->table, &kind, index->slab, edge)))
+        visit_if_used(&walk, edge->is_branch ? ((struct branch *)edge)->here : slab_ref_of(edge));
 }
 
-size_t node_pattern(const struct node *node, char *buf)
+size_t index_pattern(const struct index *index, const struct node *node, char *buf)
 {
-    const struct node *path[MAX_TOKENS];
+    const struct edge *path[MAX_TOKENS];
     size_t n = 0;
     size_t len = 0;
-    for (; node->parent; node = node->parent)
-        path[n++] = node;
-    while (n-- > 0) {
-        memcpy(buf + len, path[n]->token, path[n]->token_len);
-        len += path[n]->token_len;
-        if (n > 0)
-            buf[len++] = '.';
+    for (slab_ref up = node->edge.parent; up && up != slab_ref_of(index->root);) {
+        path[n] = slab_at(index->slab, up);
+        up = path[n++]->parent;
     }
+    while (n-- > 0) {
+        memcpy(buf + len, text_of(path[n]), path[n]->len);
+        len += path[n]->len;
+        buf[len++] = '.';
+    }
+    size_t rest = (size_t)(node->edge.len - node->edge.at);
+    memcpy(buf + len, node->text + node->edge.at, rest);
+    len += rest;
+    len -= rest == 0; /* it ends at a branch: no dot */
     buf[len] = '\0';
     return len;
 }

@@ -7,9 +7,9 @@
 enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
                             const struct client *publisher, enum gap *ret_reason)
 {
-    *ret_reason = sub->policy == POLICY_DROP_NEW ? GAP_DROPPED_NEW : GAP_DROPPED_OLD;
-    if (sub->policy != POLICY_WAIT)
-        return (enum policy)sub->policy;
+    *ret_reason = sub->reg.lane.policy == POLICY_DROP_NEW ? GAP_DROPPED_NEW : GAP_DROPPED_OLD;
+    if (sub->reg.lane.policy != POLICY_WAIT)
+        return (enum policy)sub->reg.lane.policy;
     if (publisher && hold_allowed(subscriber, publisher, ret_reason))
         return POLICY_WAIT;
     return POLICY_DROP_OLD;
@@ -46,8 +46,8 @@ static void lose_queued(const struct passage *passage, struct client *client, st
                         enum gap reason, uint64_t n)
 {
     struct sub *sub = sub_of(lane);
-    if (sub->remaining > 0)
-        sub->remaining += n;
+    if (sub_remaining(sub) > 0)
+        sub->extra->remaining += n;
     route_lost(passage->route, client, lane, reason, n);
 }
 
@@ -67,7 +67,7 @@ static bool make_room(const struct passage *passage, struct client *client, stru
 
 static void replace_queued(const struct passage *passage, struct client *client, struct sub *sub)
 {
-    struct entry *queued = latest_find(sub->latest, passage->hash, passage->subject,
+    struct entry *queued = latest_find(sub_latest(sub), passage->hash, passage->subject,
                                        passage->subject_len);
     if (queued &&
         outq_replace(&client->conn.out, &sub->reg.lane, queued, GAP_REPLACED) == 0)
@@ -79,7 +79,7 @@ bool overflow_admit(const struct passage *passage, struct client *subscriber, st
     struct lane *lane = &sub->reg.lane;
     enum gap reason;
 
-    if (sub->latest)
+    if (sub_latest(sub))
         replace_queued(passage, subscriber, sub);
     if (overflow_fits(subscriber, lane, passage->len))
         return true;

@@ -18,8 +18,8 @@ int route_init(struct route *route, struct net *net, const struct route_ops *ops
     if (getrandom(&route->seed, sizeof route->seed, 0) != sizeof route->seed)
         return -errno;
     route->dests = dest_cache_new();
-    if (route->dests && index_init(&route->index, route->seed) == 0 &&
-        sid_table_init(&route->sids) == 0 && call_table_init(&route->calls) == 0)
+    if (route->dests && index_init(&route->index, &route->slab, route->seed) == 0 &&
+        call_table_init(&route->calls) == 0)
         return 0;
     route_deinit(route);
     return -ENOMEM;
@@ -28,21 +28,22 @@ int route_init(struct route *route, struct net *net, const struct route_ops *ops
 void route_deinit(struct route *route)
 {
     route->dests = dest_cache_free(route->dests);
-    if (route->index.buckets)
-        index_deinit(&route->index);
-    sid_table_deinit(&route->sids);
+    index_deinit(&route->index);
     call_table_deinit(&route->calls);
+    slab_deinit(&route->slab);
 }
 
 static void end_registrations(struct route *route, struct client *client)
 {
     route_settle(route);
-    while (client->subs) {
-        route->counters->lost_left += client->subs->reg.lane.n_messages;
-        sub_remove(route, client->subs);
+    for (struct registration *reg; (reg = sid_any(client));) {
+        if (reg->lane.is_service) {
+            service_remove(route, (struct service *)reg);
+            continue;
+        }
+        route->counters->lost_left += reg->lane.n_messages;
+        sub_remove(route, (struct sub *)reg);
     }
-    while (client->services)
-        service_remove(route, client->services);
 }
 
 void route_forget(struct route *route, struct client *client, bool keep_calls)

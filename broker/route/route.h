@@ -28,8 +28,8 @@ struct route {
     struct net *net;
     const struct route_ops *ops;
     struct counters *counters;
+    struct slab slab;    /* of subscriptions, services and the index */
     struct index index;
-    struct sid_table sids;
     struct dest_cache *dests;
     struct call_table calls;
     struct run run;

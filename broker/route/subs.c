@@ -8,166 +8,167 @@
 #include "broker/route/latest.h"
 #include "broker/route/route.h"
 
-enum { SID_BUCKETS_MIN = 64 };
+/* ---- sids ------------------------------------------------------------------ */
 
-/* ---- the table of sids ---------------------------------------------------- */
+/* Sids that follow each other stand side by side, since they come and go in a row; but only
+ * 16 of them: without the seed nobody finds more that meet in one bucket. */
+enum { ROW = 16 };
 
-static uint32_t sid_hash(const struct client *client, uint64_t sid)
+static uint32_t hash_sid(const struct client *client, uint64_t sid)
 {
-    uint64_t h = (client->conn.card->id * UINT64_C(0x9e3779b97f4a7c15)) ^ sid;
-    return (uint32_t)((h * UINT64_C(0xd6e8feb86659fd93)) >> 32);
+    uint64_t seed = client->route->seed;
+    uint64_t row = sid / ROW * (seed | 1) + (seed >> 7);
+    return (uint32_t)(row >> 32) * ROW + (uint32_t)(sid % ROW);
 }
 
-int sid_table_init(struct sid_table *table)
+static uint32_t sid_hash(const struct table *table, const void *reg)
 {
-    *table = (struct sid_table){ .n_buckets = SID_BUCKETS_MIN };
-    table->buckets = calloc(SID_BUCKETS_MIN, sizeof(struct registration *));
-    return table->buckets ? 0 : -ENOMEM;
+    const struct client *client =
+        (const struct client *)((const char *)table - offsetof(struct client, sids));
+    return hash_sid(client, ((const struct registration *)reg)->lane.sid);
 }
 
-void sid_table_deinit(struct sid_table *table)
-{
-    free(table->buckets);
-    *table = (struct sid_table){ 0 };
-}
+static const struct table_kind sid_kind = { offsetof(struct registration, next_sid), sid_hash };
 
-static struct registration **sid_bucket(const struct sid_table *table,
-                                        const struct client *client, uint64_t sid)
+struct registration *sid_find(const struct client *client, uint64_t sid)
 {
-    return &table->buckets[sid_hash(client, sid) & (table->n_buckets - 1)];
-}
-
-struct registration *sid_find(const struct sid_table *table, const struct client *client,
-                              uint64_t sid)
-{
-    struct registration *reg = *sid_bucket(table, client, sid);
-    while (reg && !(reg->client == client && reg->lane.sid == sid))
-        reg = reg->next_sid;
+    const struct slab *slab = &client->route->slab;
+    struct registration *reg = slab_at(slab, table_first(&client->sids, hash_sid(client, sid)));
+    while (reg && reg->lane.sid != sid)
+        reg = slab_at(slab, reg->next_sid);
     return reg;
 }
 
-static void sid_grow(struct sid_table *table)
+struct registration *sid_next(const struct client *client, const struct registration *reg)
 {
-    struct sid_table old = *table;
-    struct sid_table grown = { .n_buckets = old.n_buckets * 2, .n = old.n };
-    grown.buckets = calloc(grown.n_buckets, sizeof(struct registration *));
-    if (!grown.buckets)
-        return; /* longer chains, nothing worse */
-    for (uint32_t i = 0; i < old.n_buckets; i++) {
-        for (struct registration *reg = old.buckets[i], *next; reg; reg = next) {
-            next = reg->next_sid;
-            struct registration **bucket = sid_bucket(&grown, reg->client, reg->lane.sid);
-            reg->next_sid = *bucket;
-            *bucket = reg;
-        }
-    }
-    free(old.buckets);
-    *table = grown;
+    return table_next(&client->sids, &sid_kind, &client->route->slab, reg);
 }
 
-static void sid_add(struct sid_table *table, struct registration *reg)
+struct registration *sid_any(struct client *client)
 {
-    if (++table->n > table->n_buckets)
-        sid_grow(table);
-    struct registration **bucket = sid_bucket(table, reg->client, reg->lane.sid);
-    reg->next_sid = *bucket;
-    *bucket = reg;
-}
-
-static void sid_remove(struct sid_table *table, struct registration *reg)
-{
-    struct registration **link = sid_bucket(table, reg->client, reg->lane.sid);
-    while (*link != reg)
-        link = &(*link)->next_sid;
-    *link = reg->next_sid;
-    table->n--;
+    return table_any(&client->sids, &client->route->slab);
 }
 
 /* ---- both ------------------------------------------------------------------ */
 
-#define LINK(list, item, next, prev) \
-    do {                             \
-        (item)->prev = NULL;         \
-        (item)->next = (list);       \
-        if (list)                    \
-            (list)->prev = (item);   \
-        (list) = (item);             \
-    } while (0)
+static void hang_on(const struct slab *slab, slab_ref *list, struct registration *reg)
+{
+    struct registration *next = slab_at(slab, *list);
+    reg->node_prev = 0;
+    reg->node_next = *list;
+    if (next)
+        next->node_prev = slab_ref_of(reg);
+    *list = slab_ref_of(reg);
+}
 
-#define UNLINK(list, item, next, prev)                                \
-    do {                                                              \
-        *((item)->prev ? &(item)->prev->next : &(list)) = (item)->next; \
-        if ((item)->next)                                             \
-            (item)->next->prev = (item)->prev;                        \
-    } while (0)
+static void take_off(const struct slab *slab, slab_ref *list, const struct registration *reg)
+{
+    struct registration *prev = slab_at(slab, reg->node_prev);
+    struct registration *next = slab_at(slab, reg->node_next);
+    *(prev ? &prev->node_next : list) = reg->node_next;
+    if (next)
+        next->node_prev = reg->node_prev;
+}
+
+static slab_ref *list_of(struct node *node, const struct registration *reg)
+{
+    return reg->lane.is_service ? &node->services : &node->subs;
+}
+
+/* 0 or -ENOMEM, and then nothing has happened. */
+static int registration_begin(struct route *route, struct client *client,
+                              struct registration *reg, const char *pattern, size_t pattern_len)
+{
+    struct node *node = index_node(&route->index, pattern, pattern_len);
+    if (!node)
+        return -ENOMEM;
+    if (table_add(&client->sids, &sid_kind, &route->slab, reg) < 0) {
+        index_release(&route->index, node);
+        return -ENOMEM;
+    }
+    reg->client = client;
+    reg->node = slab_ref_of(node);
+    hang_on(&route->slab, list_of(node, reg), reg);
+    route_changed(route);
+    return 0;
+}
 
 static void registration_end(struct route *route, struct registration *reg)
 {
-    sid_remove(&route->sids, reg);
-    index_release(&route->index, reg->node);
-    reg->node = NULL;
+    struct node *node = slab_at(&route->slab, reg->node);
+    take_off(&route->slab, list_of(node, reg), reg);
+    index_release(&route->index, node);
+    reg->node = 0;
+    table_remove(&reg->client->sids, &sid_kind, &route->slab, reg);
     route_changed(route);
     lane_unref(&reg->lane);
 }
 
 /* ---- subscriptions --------------------------------------------------------- */
 
-static struct sub *sub_new(const struct sub_wish *wish)
+static struct sub_extra *extra_free(struct sub_extra *extra)
 {
-    struct sub *sub = calloc(1, sizeof *sub);
+    if (extra)
+        latest_free(extra->latest);
+    slab_give(extra);
+    return NULL;
+}
+
+/* false: no memory. */
+static bool extra_new(struct route *route, struct sub *sub, const struct sub_wish *wish)
+{
+    size_t group_len = wish->group ? wish->group_len : 0;
+    if (!wish->group && wish->after == 0 && wish->policy != POLICY_LATEST)
+        return true;
+    struct sub_extra *extra = slab_take(&route->slab, sizeof *extra + group_len + 1);
+    if (!extra)
+        return false;
+    *extra = (struct sub_extra){ .remaining = wish->after };
+    memcpy(extra->group, wish->group ? wish->group : "", group_len);
+    extra->group[group_len] = '\0';
+    if (wish->policy == POLICY_LATEST && !(extra->latest = latest_new(&sub->reg.lane)))
+        extra = extra_free(extra);
+    sub->extra = extra;
+    return extra;
+}
+
+static struct sub *sub_new(struct route *route, const struct sub_wish *wish)
+{
+    struct sub *sub = slab_take(&route->slab, sizeof *sub);
     if (!sub)
         return NULL;
+    *sub = (struct sub){ 0 };
     lane_init(&sub->reg.lane, wish->sid, wish->max_bytes, wish->max_messages);
+    sub->reg.lane.policy = (uint8_t)wish->policy;
     sub->reg.lane.solo.credentials = wish->credentials;
     sub->reg.lane.solo.single = wish->policy == POLICY_LATEST;
-    sub->policy = (uint8_t)wish->policy;
-    sub->remaining = wish->after;
-    bool ok = true;
-    if (wish->group)
-        ok = (sub->group = strndup(wish->group, wish->group_len));
-    if (ok && wish->policy == POLICY_LATEST)
-        ok = (sub->latest = latest_new(&sub->reg.lane));
-    if (ok)
+    if (extra_new(route, sub, wish))
         return sub;
-    free(sub->group);
-    free(sub);
+    slab_give(sub);
     return NULL;
 }
 
 int sub_add(struct route *route, struct client *client, const struct sub_wish *wish)
 {
-    struct sub *sub = sub_new(wish);
-    struct node *node = sub ? index_node(&route->index, wish->pattern, wish->pattern_len) : NULL;
-    if (!node) {
-        if (sub) {
-            free(sub->group);
-            latest_free(sub->latest);
-            free(sub);
-        }
+    struct sub *sub = sub_new(route, wish);
+    if (!sub)
+        return -ENOMEM;
+    if (registration_begin(route, client, &sub->reg, wish->pattern, wish->pattern_len) < 0) {
+        extra_free(sub->extra);
+        slab_give(sub);
         return -ENOMEM;
     }
-    sub->reg.client = client;
-    sub->reg.node = node;
-    LINK(node->subs, sub, node_next, node_prev);
-    LINK(client->subs, sub, client_next, client_prev);
-    sid_add(&route->sids, &sub->reg);
     client->n_subs++;
     route->n_subs++;
-    route_changed(route);
     return 0;
 }
 
 void sub_remove(struct route *route, struct sub *sub)
 {
     struct client *client = sub->reg.client;
-    route_settle(route);
-    UNLINK(sub->reg.node->subs, sub, node_next, node_prev);
-    UNLINK(client->subs, sub, client_next, client_prev);
     client->n_subs--;
     route->n_subs--;
-    sub->latest = latest_free(sub->latest);
-    free(sub->group);
-    sub->group = NULL;
+    sub->extra = extra_free(sub->extra);
     registration_end(route, &sub->reg);
     if (client->hold.first)
         hold_room(client); /* who waited for this one need not any more */
@@ -177,32 +178,33 @@ void sub_remove(struct route *route, struct sub *sub)
 
 int service_add(struct route *route, struct client *client, const struct service_wish *wish)
 {
-    struct service *service = calloc(1, sizeof *service);
-    struct node *node = service ? index_node(&route->index, wish->pattern, wish->pattern_len) : NULL;
-    if (!node) {
-        free(service);
+    struct service *service = slab_take(&route->slab, sizeof *service);
+    if (!service)
+        return -ENOMEM;
+    *service = (struct service){ .max_open = wish->max_open };
+    lane_init(&service->reg.lane, wish->sid, SUB_QUEUE_BYTES, SUB_QUEUE_MESSAGES);
+    service->reg.lane.is_service = true;
+    service->reg.lane.solo.credentials = wish->credentials;
+    if (registration_begin(route, client, &service->reg, wish->pattern, wish->pattern_len) < 0) {
+        slab_give(service);
         return -ENOMEM;
     }
-    lane_init(&service->reg.lane, wish->sid, SUB_QUEUE_BYTES, SUB_QUEUE_MESSAGES);
-    service->reg.lane.solo.credentials = wish->credentials;
-    service->reg.client = client;
-    service->reg.node = node;
-    service->reg.is_service = true;
-    service->max_open = wish->max_open;
-    LINK(node->services, service, node_next, node_prev);
-    LINK(client->services, service, client_next, client_prev);
-    sid_add(&route->sids, &service->reg);
+    service->client_next = client->services;
+    if (client->services)
+        client->services->client_prev = service;
+    client->services = service;
     client->n_services++;
     route->n_services++;
-    route_changed(route);
     return 0;
 }
 
 void service_remove(struct route *route, struct service *service)
 {
     struct client *client = service->reg.client;
-    UNLINK(service->reg.node->services, service, node_next, node_prev);
-    UNLINK(client->services, service, client_next, client_prev);
+    *(service->client_prev ? &service->client_prev->client_next : &client->services) =
+        service->client_next;
+    if (service->client_next)
+        service->client_next->client_prev = service->client_prev;
     client->n_services--;
     route->n_services--;
     registration_end(route, &service->reg);

@@ -5,11 +5,15 @@
 
 enum { CLIENTS_PAGE = 100, CLIENT_LIST_MAX = 1000 };
 
+/* Of its subscriptions: a million of them may have nothing queued, so the queue is asked. */
 static uint64_t queued_messages(const struct client *client)
 {
     uint64_t n = 0;
-    for (const struct sub *sub = client->subs; sub; sub = sub->client_next)
-        n += sub->reg.lane.n_messages;
+    for (const struct entry *entry = client->conn.out.head; entry; entry = entry->next) {
+        const struct audience *to = entry->block ? entry->to : NULL;
+        for (uint32_t i = 0; to && i < to->n; i++)
+            n += to->lanes[i]->is_service ? 0 : entry->n;
+    }
     return n;
 }
 
@@ -89,25 +93,47 @@ static void put_loss(msgpack_packer *out, uint64_t n, uint8_t reason)
     sys_put_str(out, "last-loss", reason ? gap_text(reason) : NULL);
 }
 
-static void put_pattern(msgpack_packer *out, const struct node *node)
+static void put_pattern(msgpack_packer *out, const struct registration *reg)
 {
+    const struct index *index = &reg->client->route->index;
     char pattern[MAX_SUBJECT + 1];
-    node_pattern(node, pattern);
+    index_pattern(index, slab_at(index->slab, reg->node), pattern);
     sys_put_str(out, "pattern", pattern);
+}
+
+static int by_sid(const void *a, const void *b)
+{
+    uint32_t sid_a = (*(const struct sub *const *)a)->reg.lane.sid;
+    uint32_t sid_b = (*(const struct sub *const *)b)->reg.lane.sid;
+    return sid_a < sid_b ? -1 : sid_a > sid_b;
+}
+
+/* Any CLIENT_LIST_MAX of them, in order. */
+static uint32_t collect_subs(const struct client *client, const struct sub *subs[CLIENT_LIST_MAX])
+{
+    uint32_t n = 0;
+    const struct registration *reg = NULL;
+    while (n < CLIENT_LIST_MAX && (reg = sid_next(client, reg))) {
+        if (!reg->lane.is_service)
+            subs[n++] = (const struct sub *)reg;
+    }
+    qsort(subs, n, sizeof *subs, by_sid);
+    return n;
 }
 
 static void put_subs(msgpack_packer *out, const struct client *client)
 {
-    uint32_t n = client->n_subs < CLIENT_LIST_MAX ? client->n_subs : CLIENT_LIST_MAX;
-    const struct sub *sub = client->subs;
+    const struct sub *subs[CLIENT_LIST_MAX];
+    uint32_t n = collect_subs(client, subs);
     sys_put_key(out, "subscription-list");
     msgpack_pack_array(out, n);
-    for (; n > 0; n--, sub = sub->client_next) {
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sub *sub = subs[i];
         msgpack_pack_map(out, 8);
         sys_put_uint(out, "sid", sub->reg.lane.sid);
-        put_pattern(out, sub->reg.node);
-        sys_put_str(out, "group", sub->group);
-        sys_put_str(out, "policy", policy_text(sub->policy));
+        put_pattern(out, &sub->reg);
+        sys_put_str(out, "group", sub_group(sub));
+        sys_put_str(out, "policy", policy_text(sub->reg.lane.policy));
         sys_put_uint(out, "queued-bytes", sub->reg.lane.n_bytes);
         sys_put_uint(out, "queued-messages", sub->reg.lane.n_messages);
         put_loss(out, sub->reg.lane.n_lost, sub->reg.lane.last_loss);
@@ -123,7 +149,7 @@ static void put_services(msgpack_packer *out, const struct client *client)
     for (; n > 0; n--, service = service->client_next) {
         msgpack_pack_map(out, 4);
         sys_put_uint(out, "sid", service->reg.lane.sid);
-        put_pattern(out, service->reg.node);
+        put_pattern(out, &service->reg);
         sys_put_uint(out, "open", service->n_open);
         sys_put_uint(out, "max-open", service->max_open);
     }

@@ -64,13 +64,13 @@ void event_left(struct client *client, enum status status, const char *sentence)
     msgpack_sbuffer_destroy(&body);
 }
 
-static bool hears_the_broker(const struct lane *lane, char *pattern)
+static bool hears_the_broker(const struct route *route, struct lane *lane, char *pattern)
 {
-    struct sub *sub = sub_of((struct lane *)lane);
+    const struct node *node = slab_at(&route->slab, sub_of(lane)->reg.node);
     pattern[0] = '\0';
-    if (!sub->reg.node)
+    if (!node)
         return false;
-    node_pattern(sub->reg.node, pattern);
+    index_pattern(&route->index, node, pattern);
     return strncmp(pattern, SUBJECT_SYS, strlen(SUBJECT_SYS)) == 0;
 }
 
@@ -81,7 +81,7 @@ void event_loss(struct client *client, struct lane *lane)
     char pattern[MAX_SUBJECT + 1];
     bool too_soon = client->loss_event_ns &&
                     now - client->loss_event_ns < LOSS_EVENT_MS * UINT64_C(1000000);
-    if (too_soon || hears_the_broker(lane, pattern))
+    if (too_soon || hears_the_broker(&session->route, lane, pattern))
         return;
     client->loss_event_ns = now;
     msgpack_sbuffer body;

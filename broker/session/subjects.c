@@ -8,6 +8,7 @@ enum { SUBJECTS_PAGE = 100 };
 
 /* The first page of patterns behind `after`, kept in order while all are seen. */
 struct page {
+    const struct index *index;
     char after[MAX_SUBJECT + 1];
     uint32_t n;
     bool more;
@@ -35,7 +36,7 @@ static void consider(struct node *node, void *userdata)
 {
     struct page *page = userdata;
     struct line line = { .node = node };
-    node_pattern(node, line.pattern);
+    index_pattern(page->index, node, line.pattern);
     if (strcmp(line.pattern, page->after) <= 0)
         return;
     uint32_t at = place_of(page, line.pattern);
@@ -53,19 +54,20 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The names of the groups at a node, one for each member, in order. NULL: none, or no memory. */
-static const char **group_names(const struct node *node, uint32_t *ret_n)
+static const char **group_names(const struct slab *slab, const struct node *node,
+                                uint32_t *ret_n)
 {
     uint32_t n = 0;
-    for (const struct sub *sub = node->subs; sub; sub = sub->node_next)
-        n += sub->group != NULL;
+    for (const struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub))
+        n += sub_group(sub) != NULL;
     const char **names = n ? reallocarray(NULL, n, sizeof *names) : NULL;
     *ret_n = n;
     if (!names)
         return NULL;
     n = 0;
-    for (const struct sub *sub = node->subs; sub; sub = sub->node_next) {
-        if (sub->group)
-            names[n++] = sub->group;
+    for (const struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub)) {
+        if (sub_group(sub))
+            names[n++] = sub_group(sub);
     }
     qsort(names, n, sizeof *names, by_name);
     return names;
@@ -81,11 +83,11 @@ static uint32_t count_same(const char *const *names, uint32_t n)
 
 /* Anybody may make a group of each subscription: sorted, since comparing each with each stops the
  * broker for seconds. */
-static bool put_groups(msgpack_packer *out, const struct node *node)
+static bool put_groups(msgpack_packer *out, const struct slab *slab, const struct node *node)
 {
     uint32_t n;
     uint32_t n_groups = 0;
-    const char **names = group_names(node, &n);
+    const char **names = group_names(slab, node, &n);
     if (n && !names)
         return false;
     for (uint32_t i = 0; i < n; i += count_same(names + i, n - i))
@@ -100,18 +102,18 @@ static bool put_groups(msgpack_packer *out, const struct node *node)
     return true;
 }
 
-static bool put_line(msgpack_packer *out, const struct line *line)
+static bool put_line(msgpack_packer *out, const struct slab *slab, const struct line *line)
 {
     uint64_t n_subs = 0;
     uint64_t n_services = 0;
-    for (const struct sub *sub = line->node->subs; sub; sub = sub->node_next)
+    for (const struct sub *sub = node_sub(slab, line->node); sub; sub = sub_next(slab, sub))
         n_subs++;
-    for (const struct service *s = line->node->services; s; s = s->node_next)
+    for (const struct service *s = node_service(slab, line->node); s; s = service_next(slab, s))
         n_services++;
     msgpack_pack_map(out, 4);
     sys_put_str(out, "pattern", line->pattern);
     sys_put_uint(out, "subscriptions", n_subs);
-    if (!put_groups(out, line->node))
+    if (!put_groups(out, slab, line->node))
         return false;
     sys_put_uint(out, "servers", n_services);
     return true;
@@ -131,17 +133,19 @@ static bool read_after(struct page *page, const msgpack_object *body)
 static enum status answer_subjects(void *userdata, const msgpack_object *body, msgpack_packer *out)
 {
     struct session *session = userdata;
+    const struct index *index = &session->route.index;
     struct page *page = calloc(1, sizeof *page);
     if (!page)
         return STATUS_NO_MEMORY;
+    page->index = index;
     enum status status = read_after(page, body) ? STATUS_OK : STATUS_BAD_FIELD;
     if (status == STATUS_OK) {
-        index_each(&session->route.index, consider, page);
+        index_each(index, consider, page);
         msgpack_pack_map(out, 2);
         sys_put_key(out, "subjects");
         msgpack_pack_array(out, page->n);
         for (uint32_t i = 0; i < page->n && status == STATUS_OK; i++)
-            status = put_line(out, &page->lines[i]) ? STATUS_OK : STATUS_NO_MEMORY;
+            status = put_line(out, index->slab, &page->lines[i]) ? STATUS_OK : STATUS_NO_MEMORY;
         sys_put_str(out, "next", page->more ? page->lines[page->n - 1].pattern : NULL);
     }
     free(page);

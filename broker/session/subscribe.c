@@ -17,7 +17,7 @@ static enum status check_place(struct client *client, uint64_t sid, const struct
         *ret_what = error.why;
         return STATUS_BAD_PATTERN;
     }
-    return sid_find(&client->route->sids, client, sid) ? STATUS_SID_IN_USE : STATUS_OK;
+    return sid_find(client, sid) ? STATUS_SID_IN_USE : STATUS_OK;
 }
 
 static enum status check_sub(struct client *client, const struct envelope *e,
@@ -113,8 +113,8 @@ void handle_serve(struct client *client, const struct envelope *envelope)
 static struct registration *find(struct client *client, const struct envelope *envelope,
                                  bool is_service)
 {
-    struct registration *reg = sid_find(&client->route->sids, client, envelope->unsub.sid);
-    if (reg && reg->is_service == is_service)
+    struct registration *reg = sid_find(client, envelope->unsub.sid);
+    if (reg && reg->lane.is_service == is_service)
         return reg;
     answer_error(client, envelope->op, envelope->unsub.ref, STATUS_NO_SID, NULL);
     return NULL;

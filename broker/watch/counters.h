@@ -57,6 +57,7 @@
     X(calls_overflow, "requests ended: the replies filled the requester's queue")                  \
     /* the loop and the index */                                                                   \
     X(rounds, "passes of the event loop")                                                          \
+    X(cpu_ns, "nanoseconds of processor time that the broker used, user and system")               \
     X(lookups_cached, "subjects whose receivers were in the cache")                                \
     X(lookups_walked, "subjects whose receivers had to be looked for")                             \
     X(log_lines_lost, "log lines that stderr did not take")

@@ -20,6 +20,7 @@ static const struct verb {
     { "req", verb_req, "ask whoever serves a subject, and print the answer" },
     { "serve", verb_serve, "answer requests with a command, or with an echo" },
     { "ping", verb_ping, "measure the way to the broker and back" },
+    { "bench", verb_bench, "measure messages a second, latency and loss" },
     { "info", verb_info, "what the broker is: version, limits, uptime" },
     { "stats", verb_stats, "what the broker has counted since it started" },
     { "clients", verb_clients, "who is connected" },

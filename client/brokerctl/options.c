@@ -106,6 +106,10 @@ static int store(const struct option_spec *spec, const char *value)
         if (parse_count(value, spec->dest) && *(uint64_t *)spec->dest > 0)
             return 0;
         return bad_value(spec, value, "a number from 1");
+    case OPTION_NUMBER:
+        if (parse_count(value, spec->dest))
+            return 0;
+        return bad_value(spec, value, "a number from 0");
     case OPTION_DURATION:
         if (parse_duration(value, spec->dest))
             return 0;

@@ -27,6 +27,7 @@ enum option_kind {
     OPTION_TEXT,     /* const char * */
     OPTION_LIST,     /* struct option_list, one entry each time it is given */
     OPTION_COUNT,    /* uint64_t, from 1 */
+    OPTION_NUMBER,   /* uint64_t, from 0 */
     OPTION_DURATION, /* int, milliseconds */
     OPTION_SIZE,     /* size_t, bytes */
 };

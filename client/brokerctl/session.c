@@ -72,7 +72,7 @@ static void on_event(broker *b, const struct broker_event *event, void *userdata
     }
 }
 
-static int make_handle(struct session *session, const struct ctl *ctl, const char *verb)
+int session_handle(broker **ret, const struct ctl *ctl, const char *verb, bool reconnects)
 {
     broker_options *options = NULL;
     char name[32];
@@ -82,7 +82,7 @@ static int make_handle(struct session *session, const struct ctl *ctl, const cha
     if (status == 0)
         status = broker_options_set_name(options, name);
     if (status == 0)
-        status = broker_options_set_reconnect(options, session->reconnects);
+        status = broker_options_set_reconnect(options, reconnects);
     if (status == 0 && ctl->scope)
         status = broker_options_set_scope(options, ctl->scope);
     if (status == 0 && ctl->url)
@@ -91,7 +91,7 @@ static int make_handle(struct session *session, const struct ctl *ctl, const cha
         print_note("--url %s: %s; it reads unix:/path or unix:@name", ctl->url,
                    broker_status_text(status));
     else if (status == 0)
-        status = broker_new(&session->b, options);
+        status = broker_new(ret, options);
     if (status < 0 && status != -BROKER_E_BAD_ADDRESS)
         print_note("cannot set up: %s", broker_status_text(status));
     broker_options_free(options);
@@ -103,7 +103,7 @@ int session_open(struct session *session, const struct ctl *ctl, const char *ver
     int code, status;
 
     session->reconnects = reconnects;
-    code = make_handle(session, ctl, verb);
+    code = session_handle(&session->b, ctl, verb, reconnects);
     if (code)
         return code;
     broker_set_event_fn(session->b, on_event, session);

@@ -33,6 +33,9 @@ struct session {
 int session_open(struct session *session, const struct ctl *ctl, const char *verb,
                  bool reconnects);
 void session_deinit(struct session *session);
+/* Only a handle, as the options want it, which is not connected yet. 0, or an exit
+ * code after saying what went wrong. */
+int session_handle(broker **ret, const struct ctl *ctl, const char *verb, bool reconnects);
 
 /* Waits for the broker, a signal or one of fds[SESSION_FDS..n), at most
  * timeout_ms (-1: no limit), then lets the library work. The first SESSION_FDS are

@@ -10,6 +10,7 @@ int verb_sub(struct ctl *ctl, int argc, char **argv);
 int verb_req(struct ctl *ctl, int argc, char **argv);
 int verb_serve(struct ctl *ctl, int argc, char **argv);
 int verb_ping(struct ctl *ctl, int argc, char **argv);
+int verb_bench(struct ctl *ctl, int argc, char **argv);
 int verb_info(struct ctl *ctl, int argc, char **argv);
 int verb_stats(struct ctl *ctl, int argc, char **argv);
 int verb_clients(struct ctl *ctl, int argc, char **argv);

@@ -9,7 +9,7 @@
 #include "client/lib/output.h"
 #include "proto/opcode.h"
 
-enum { MARK_MESSAGES = 1024, MARK_BYTES = 1 << 20 };
+enum { MARK_MESSAGES = 1024, MARK_BYTES = 8 << 20 };
 
 uint64_t ping_send(broker *b)
 {
@@ -35,9 +35,9 @@ void ping_sometimes(broker *b)
         return;
     if (pings->answered != pings->sent)
         return;
-    b->hold++;
+    handle_hold(b);
     ping_send(b);
-    b->hold--;
+    handle_unhold(b);
 }
 
 bool pings_scan(broker *b, uint64_t ref)
@@ -72,10 +72,10 @@ int broker_flush(broker *b, int timeout_ms)
 
     if (r < 0)
         return r;
-    b->hold++;
+    handle_hold(b);
     wait.epoch = b->epoch;
     wait.ref = ping_send(b);
-    b->hold--;
+    handle_unhold(b);
     end_at = outbox_position(&b->out);
     r = input_await(b, pinged, &wait, deadline);
     if (r == -BROKER_E_NOT_CONNECTED)
@@ -98,9 +98,9 @@ static int confirm_send(broker *b, struct confirm **ret)
     confirm->epoch = b->epoch;
     confirm->ref = e.ref = ++b->confirms.serial;
     *ret = confirm;
-    b->hold++;
+    handle_hold(b);
     output_control(b, &e);
-    b->hold--;
+    handle_unhold(b);
     return 0;
 }
 

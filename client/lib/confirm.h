@@ -46,7 +46,7 @@ struct confirms {
 /* A PING; its reference. */
 uint64_t ping_send(broker *b);
 /* Now and then one of our own accord, so that what is reported as unknown after
- * a loss is at most a thousand messages or a megabyte of them. */
+ * a loss is at most a thousand messages or eight megabytes of them. */
 void ping_sometimes(broker *b);
 
 bool pings_scan(broker *b, uint64_t ref);

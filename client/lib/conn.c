@@ -48,7 +48,6 @@ static void drop_socket(broker *b)
     sys_close(b->dead_fd);
     b->dead_fd = b->fd;
     b->fd = -1;
-    b->page->open = false;
     inbox_cut(&b->in);
     outbox_reset(&b->out);
 }
@@ -206,7 +205,7 @@ static void attempt_over(broker *b)
     snprintf(loss->text, sizeof loss->text, "%.*s", TEXT_MAX - 1, b->error);
     loss_add(b, loss);
     if (loss->for_good)
-        b->state = STATE_CLOSED;
+        handle_state(b, STATE_CLOSED);
 }
 
 static void attempt(broker *b)
@@ -282,7 +281,7 @@ static void lost_open(broker *b, int status)
     loss_add(b, loss);
     b->epoch++;
     b->told_down = true;
-    b->state = for_good ? STATE_CLOSED : STATE_IDLE;
+    handle_state(b, for_good ? STATE_CLOSED : STATE_IDLE);
     if (deadline_now() - b->opened_ns < SETTLED_MS * NS_PER_MS) {
         plan_retry(b);
     } else {
@@ -311,7 +310,7 @@ void conn_lost(broker *b, int status, const char *format, ...)
     }
     drop_socket(b);
     attempt_failed(b, status, false, b->error);
-    b->state = STATE_IDLE;
+    handle_state(b, STATE_IDLE);
     b->retry_ns = 0; /* the next address */
     if (b->n_tried >= b->addresses.n)
         attempt_over(b);
@@ -323,7 +322,7 @@ void conn_close(broker *b, int status, const char *text)
 
     drop_socket(b);
     b->next_loss = NULL;
-    b->state = STATE_CLOSED;
+    handle_state(b, STATE_CLOSED);
     if (!loss)
         return;
     loss->status = status;

@@ -80,11 +80,13 @@ static int say_goodbye(broker *b, uint64_t deadline)
     int r;
 
     e.goodbye.status = BROKER_E_LEFT;
-    b->hold++;
+    handle_hold(b);
     ping_send(b); /* its answer says that all before was routed */
     output_control(b, &e);
-    b->hold--;
-    r = output_wait(b, NULL, deadline);
+    handle_unhold(b);
+    r = output_send(b, NULL);
+    if (r > 0)
+        r = output_wait(b, NULL, deadline);
     if (r == 0)
         sys_shutdown(b->fd, SHUT_WR);
     return r;
@@ -107,11 +109,10 @@ int broker_close(broker *b, int timeout_ms)
 
     if (r < 0)
         return r;
-    b->page->open = false;
     if (b->state != STATE_OPEN) {
         conn_close(b, BROKER_E_LEFT, broker_status_text(BROKER_E_LEFT));
     } else {
-        b->state = STATE_LEAVING;
+        handle_state(b, STATE_LEAVING);
         r = say_goodbye(b, deadline);
         r = r == 0 ? hear_out(b, deadline) : r;
         conn_lost(b, r < 0 ? -r : BROKER_E_LEFT, NULL);

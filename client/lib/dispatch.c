@@ -49,17 +49,6 @@ static void tell_refused(broker *b, const struct envelope *e)
     event_tell(b, &event);
 }
 
-static void remember_sids(broker *b, const struct envelope *e)
-{
-    struct received *received = &b->received;
-    struct piece sids = e->select.sids;
-    uint64_t sid;
-
-    received->n_sids = 0;
-    while (received->n_sids < MAX_SIDS && envelope_next_sid(&sids, &sid))
-        received->sids[received->n_sids++] = (uint32_t)sid;
-}
-
 static void tell_gap(broker *b, const struct envelope *e)
 {
     struct reg *reg = regs_find(&b->regs, e->gap.sid);
@@ -83,59 +72,76 @@ static void cancel(broker *b, const struct envelope *e)
 static void (*const controls[])(broker *b, const struct envelope *e) = {
     [OP_WELCOME] = tell_connected, [OP_OK] = answer_ok,
     [OP_ERROR] = answer_error,     [OP_REFUSED] = tell_refused,
-    [OP_SELECT] = remember_sids,   [OP_CONFIRMED] = confirms_dispatch,
-    [OP_PEER] = peers_learn,       [OP_GAP] = tell_gap,
-    [OP_ENDED] = regs_dispatch_ended, [OP_END] = calls_dispatch_end,
-    [OP_CANCEL] = cancel,
+    [OP_CONFIRMED] = confirms_dispatch, [OP_PEER] = peers_learn,
+    [OP_GAP] = tell_gap,           [OP_ENDED] = regs_dispatch_ended,
+    [OP_END] = calls_dispatch_end, [OP_CANCEL] = cancel,
 };
 
-static inline void hand_to(broker *b, uint32_t sid)
+/* One that does not take every message: it was freed, or ends after so many. */
+static __attribute__((noinline)) bool takes_one_more(struct reg *reg)
+{
+    return !reg->freed && !reg->is_service && ++reg->n_taken <= reg->after;
+}
+
+static inline void hand_to(broker *b, uint32_t sid, const struct broker_message *message)
 {
     struct reg *reg = regs_find(&b->regs, sid);
 
-    if (unlikely(!reg || reg->freed || reg->is_service))
-        return;
-    if (unlikely(reg->after > 0) && ++reg->n_taken > reg->after)
+    if (unlikely(!reg) || (unlikely(!reg->takes_all) && !takes_one_more(reg)))
         return;
     b->n_callbacks++;
-    reg->fn.message((broker_subscription *)reg, &b->received.message, reg->userdata);
+    reg->fn.message((broker_subscription *)reg, message, reg->userdata);
 }
 
-static inline void hand_out(broker *b)
+static __attribute__((noinline)) void hand_to_each(broker *b, const struct broker_message *message)
 {
-    struct received *received = &b->received;
+    const struct received_select *selected = b->received.selected;
 
-    if (likely(received->n_sids == 1)) {
-        hand_to(b, received->sids[0]);
-        return;
-    }
-    for (uint32_t i = 0; i < received->n_sids && !b->freed; i++)
-        hand_to(b, received->sids[i]);
+    for (uint32_t i = 0; i < selected->n_sids && !b->freed; i++)
+        hand_to(b, selected->sids[i], message);
 }
 
-/* A MESSAGE whose envelope is new: it becomes the one to compare with. */
-static void dispatch_message(broker *b, const struct frame *frame)
+static inline void hand_out(broker *b, const struct broker_message *message)
+{
+    const struct received_select *selected = b->received.selected;
+
+    if (likely(selected->n_sids == 1))
+        hand_to(b, selected->sids[0], message);
+    else
+        hand_to_each(b, message);
+}
+
+static void dispatch_message(broker *b, const struct parsed *parsed)
 {
     struct received *received = &b->received;
-    size_t len = FRAME_AT_SUBJECT - FRAME_PREFIX + (frame->subject_len < 32 ? 1u : 2u) +
-                 frame->subject_len;
+    struct received_envelope *place = received_find(received, parsed->bytes, parsed->size);
 
-    message_view(&received->message, frame, received->subject, b);
-    received->envelope_len = SIZE_MAX;
-    if (frame->fixed && frame->n_extra == 0) {
-        memcpy(received->envelope, frame->headers - len, len);
-        received->envelope_len = len;
-    }
-    hand_out(b);
+    if (place)
+        hand_out(b, received_view(received, place, parsed->bytes, parsed->size - FRAME_PREFIX));
+    else
+        hand_out(b, received_parsed(received, &parsed->frame));
+}
+
+static void dispatch_select(broker *b, const struct parsed *parsed)
+{
+    if (!received_select(&b->received, parsed->bytes, parsed->size))
+        received_keep_select(&b->received, &parsed->envelope, parsed->bytes, parsed->size);
+}
+
+static void dispatch_control(broker *b, const struct parsed *parsed)
+{
+    if (parsed->envelope.op == OP_SELECT)
+        dispatch_select(b, parsed);
+    else if (controls[parsed->envelope.op])
+        controls[parsed->envelope.op](b, &parsed->envelope);
 }
 
 void dispatch_parsed(broker *b, const struct parsed *parsed)
 {
     if (!parsed->is_data) {
-        if (controls[parsed->envelope.op])
-            controls[parsed->envelope.op](b, &parsed->envelope);
+        dispatch_control(b, parsed);
     } else if (parsed->frame.op == OP_MESSAGE) {
-        dispatch_message(b, &parsed->frame);
+        dispatch_message(b, parsed);
     } else if (parsed->frame.op == OP_REQUEST) {
         requests_dispatch(b, &parsed->frame);
     } else {
@@ -152,8 +158,10 @@ static bool is_deaf(const broker *b, uint64_t sid)
 
 static bool is_for_nobody(const broker *b)
 {
-    for (uint32_t i = 0; i < b->received.n_sids; i++) {
-        const struct reg *reg = regs_find(&b->regs, b->received.sids[i]);
+    const struct received_select *selected = b->received.selected;
+
+    for (uint32_t i = 0; i < selected->n_sids; i++) {
+        const struct reg *reg = regs_find(&b->regs, selected->sids[i]);
 
         if (reg && !reg->freed)
             return false;
@@ -203,31 +211,34 @@ bool dispatch_is_silent(const broker *b, const struct parsed *parsed)
     }
 }
 
-/* The same envelope as before: only the payload is new. */
-static inline bool is_like_last(const struct received *received, const uint8_t *frame, size_t size)
+/* A frame that does not begin as expected; false: it was not dispatched. */
+static __attribute__((noinline)) bool dispatch_other(broker *b, const uint8_t *frame, size_t size)
 {
-    return received->envelope_len <= size - FRAME_PREFIX &&
-           memcmp(frame + FRAME_PREFIX, received->envelope, received->envelope_len) == 0;
-}
+    struct received_envelope *place;
 
-static inline bool dispatch_like_last(broker *b, const uint8_t *frame, size_t size)
-{
-    struct broker_message *message = &b->received.message;
-    size_t head = FRAME_PREFIX + b->received.envelope_len;
-
-    if (unlikely(message->headers_len > size - head))
+    if (frame[FRAME_PREFIX + 1] == OP_SELECT) {
+        if (!received_select(&b->received, frame, size))
+            return false;
+        b->in.head += size;
+        return true;
+    }
+    place = received_find(&b->received, frame, size);
+    if (!place)
         return false;
-    message->headers = frame + head;
-    message->payload = message->headers + message->headers_len;
-    message->payload_len = size - head - message->headers_len;
-    hand_out(b);
+    b->in.head += size;
+    hand_out(b, received_view(&b->received, place, frame, size - FRAME_PREFIX));
     return true;
 }
 
-static bool dispatch_slowly(broker *b, const uint8_t *frame, size_t size, bool fresh)
+static __attribute__((noinline)) bool dispatch_slowly(broker *b, const uint8_t *frame, size_t size)
 {
+    bool fresh = b->in.first->at + b->in.head >= b->in.scanned;
     struct parsed parsed;
 
+    /* While a broker is greeted no message is good. */
+    if (size != SIZE_MAX && size > FRAME_PREFIX + 1 && !(b->state == STATE_GREETING && fresh) &&
+        dispatch_other(b, frame, size))
+        return true;
     if (!fresh)
         scan_again(frame, size, &parsed);
     else if (!scan_frame(b, frame, size, &parsed))
@@ -238,31 +249,45 @@ static bool dispatch_slowly(broker *b, const uint8_t *frame, size_t size, bool f
     return true;
 }
 
+/* The block of the head, held in its place; NULL if there is none. */
+static __attribute__((noinline)) struct block *next_block(broker *b)
+{
+    struct block *block = inbox_first(&b->in);
+
+    if (block != b->in.pinned)
+        inbox_pin(&b->in);
+    return block;
+}
+
 /* false: nothing more can be dispatched. */
 static inline bool dispatch_one(broker *b)
 {
+    struct received_envelope *expected = b->received.last->next;
+    struct received_select *select;
     struct block *block = b->in.first;
     const uint8_t *frame;
     size_t size;
 
-    if (unlikely(!block || b->in.head == block->end))
-        block = inbox_first(&b->in);
-    if (unlikely(block != b->in.pinned))
-        inbox_pin(&b->in);
-    if (unlikely(!block))
+    if (unlikely(!block || b->in.head == block->end || block != b->in.pinned) &&
+        !(block = next_block(b)))
         return false;
     size = block_frame(block, b->in.head);
     if (size == 0)
         return false;
     frame = block->bytes + b->in.head;
-    if (likely(size != SIZE_MAX) && is_like_last(&b->received, frame, size) &&
-        b->state != STATE_GREETING) {
+    if (unlikely(size == SIZE_MAX))
+        return dispatch_slowly(b, frame, size);
+    if (unlikely(!received_is(expected, frame, size - FRAME_PREFIX))) {
+        select = b->received.selected->next;
+        if (!received_is_select(select, frame, size))
+            return dispatch_slowly(b, frame, size);
+        b->received.selected = select;
         b->in.head += size;
-        if (likely(dispatch_like_last(b, frame, size)))
-            return true;
-        b->in.head -= size;
+        return true;
     }
-    return dispatch_slowly(b, frame, size, block->at + b->in.head >= b->in.scanned);
+    b->in.head += size;
+    hand_out(b, received_view(&b->received, expected, frame, size - FRAME_PREFIX));
+    return true;
 }
 
 /* What callbacks send gathers, but is not kept back for longer than a tick of
@@ -283,7 +308,7 @@ void dispatch_all(broker *b)
 {
     long since = -1;
 
-    b->hold++;
+    handle_hold(b);
     while (!b->halt) {
         if (unlikely(b->losses) && loss_is_due(b)) {
             loss_tell(b);
@@ -294,7 +319,7 @@ void dispatch_all(broker *b)
         if (outbox_pending(&b->out) > 0 && !b->freed)
             send_if_late(b, &since);
     }
-    b->hold--;
+    handle_unhold(b);
     inbox_unpin(&b->in);
 }
 

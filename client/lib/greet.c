@@ -28,7 +28,7 @@ void greet_start(broker *b)
     struct envelope e = { .op = OP_HELLO };
     uint8_t options[MAX_NAME + 16];
 
-    b->state = STATE_GREETING;
+    handle_state(b, STATE_GREETING);
     b->greet_ns = deadline_in(b->options.handshake_ms);
     outbox_reset(&b->out);
     e.hello.magic = (struct piece){ HELLO_MAGIC, strlen(HELLO_MAGIC) };
@@ -94,17 +94,15 @@ static bool read_welcome(broker *b, const struct envelope *envelope)
 
 static void begin(broker *b)
 {
-    b->state = STATE_OPEN;
-    b->page->open = b->pid == 0; /* else every publish must ask getpid(2) */
+    handle_state(b, STATE_OPEN);
     b->opened_ns = deadline_now();
     b->base = b->n_confirmed = b->n_published;
     b->pings = (struct pings){ .marked = b->n_published };
     b->told_down = false;
     b->n_tried = 0;
-    b->small_max = b->max_payload < POST_BIG - 1 ? b->max_payload : POST_BIG - 1;
-    b->hold++; /* what is scanned sends nothing itself */
+    handle_hold(b); /* what is scanned sends nothing itself */
     regs_send_all(b);
-    b->hold--;
+    handle_unhold(b);
 }
 
 bool greet_welcome(broker *b, const struct envelope *envelope)

@@ -10,6 +10,7 @@
 
 #include "client/lib/conn.h"
 #include "client/lib/deadline.h"
+#include "client/lib/post.h"
 #include "proto/status.h"
 #include "proto/transport/sys.h"
 
@@ -38,6 +39,35 @@ int handle_fail(broker *b, int status, const char *format, ...)
         snprintf(b->error, sizeof b->error, "%s", status_sentence((uint32_t)status));
     va_end(args);
     return -status;
+}
+
+/* To be called when what it hangs on has changed. */
+static void set_gate(broker *b)
+{
+    size_t end = b->max_payload < POST_BIG ? b->max_payload + 1 : POST_BIG;
+
+    /* Without MADV_WIPEONFORK every publish must ask getpid(2). */
+    if (b->state != STATE_OPEN || b->hold == 0 || !b->page->ours || b->pid != 0)
+        end = 0;
+    b->page->gather_end = end;
+}
+
+void handle_state(broker *b, enum state state)
+{
+    b->state = state;
+    set_gate(b);
+}
+
+void handle_hold(broker *b)
+{
+    b->hold++;
+    set_gate(b);
+}
+
+void handle_unhold(broker *b)
+{
+    b->hold--;
+    set_gate(b);
 }
 
 void handle_enter(broker *b)
@@ -127,10 +157,8 @@ static void init(broker *b, const broker_options *options)
     b->max_payload = MAX_PAYLOAD;
     b->publish_timeout_ms = BROKER_DEFAULT;
     b->random = random_seed();
-    received_init(&b->received);
-    for (unsigned i = 0; i < ENVELOPES_KEPT; i++)
-        b->cache.at[i].len = ENVELOPE_SLOW;
-    b->cache.last = b->cache.at;
+    received_init(&b->received, b);
+    kept_init(&b->kept);
     b->page->ours = true;
     /* Linux 4.14; where there is none, getpid(2) has to do. */
     if (madvise(b->page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) < 0)
@@ -163,8 +191,7 @@ broker *broker_free(broker *b)
     }
     /* Inside a callback: cut off now, freed when it is over. */
     b->freed = b->halt = b->stop = true;
-    b->state = STATE_CLOSED;
-    b->page->open = false;
+    handle_state(b, STATE_CLOSED);
     b->fd = sys_close(b->fd);
     outbox_reset(&b->out);
     return NULL;

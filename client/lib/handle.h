@@ -22,11 +22,13 @@
 #include "client/lib/calls.h"
 #include "client/lib/confirm.h"
 #include "client/lib/inbox.h"
+#include "client/lib/kept.h"
 #include "client/lib/loss.h"
 #include "client/lib/message.h"
 #include "client/lib/options.h"
 #include "client/lib/outbox.h"
 #include "client/lib/peers.h"
+#include "client/lib/received.h"
 #include "client/lib/regs.h"
 #include "client/lib/requests.h"
 #include "proto/address.h"
@@ -47,31 +49,13 @@ enum state {
  * (MADV_WIPEONFORK), so that asking costs no system call. */
 struct fork_page {
     bool ours;
-    bool open; /* STATE_OPEN, and ours: all that a publish has to ask */
+    /* Payloads shorter than this may just be put into the outbox: all that a
+     * publish has to ask. 0 while they may not. */
+    size_t gather_end;
 };
 
 struct buried {
     struct buried *next;
-};
-
-/* The envelopes of the last subjects published, ready to be copied. */
-enum { ENVELOPES_KEPT = 4 };
-
-enum { ENVELOPE_COPIED = 64, ENVELOPE_SLOW = 1 << 20 };
-
-struct kept_envelope {
-    /* With the length prefix. Up to ENVELOPE_COPIED it is copied as if it had so
-     * many bytes, without a call; a longer one, and a place where nothing is
-     * kept, has ENVELOPE_SLOW, which never fits into a batch. */
-    size_t len;
-    char subject[MAX_SUBJECT + 1];
-    uint8_t bytes[FRAME_MAX_HEAD];
-};
-
-struct envelope_cache {
-    struct kept_envelope *last; /* the one used last; never NULL */
-    unsigned oldest;
-    struct kept_envelope at[ENVELOPES_KEPT];
 };
 
 struct broker {
@@ -79,10 +63,9 @@ struct broker {
     struct fork_page *page;
     unsigned hold;        /* > 0: corked, or inside dispatch: frames gather */
     unsigned cork;        /* of these, the application's */
-    size_t small_max;     /* payloads up to here are copied into the outbox */
     uint64_t n_published; /* messages, over all connections: the last number */
     struct outbox out;
-    struct envelope_cache cache;
+    struct kept_subjects kept;
 
     /* What receiving touches. */
     struct inbox in;
@@ -149,6 +132,11 @@ struct broker {
 /* 0, or -BROKER_E_FORKED, -BROKER_E_CLOSED: to be asked first by every call. */
 int handle_check(broker *b);
 bool handle_is_ours(const broker *b);
+
+void handle_state(broker *b, enum state state);
+/* Frames gather between the two, which nest. */
+void handle_hold(broker *b);
+void handle_unhold(broker *b);
 
 /* Keeps the sentence for broker_error_text, and returns -status. Without a
  * format it is the status's own. */

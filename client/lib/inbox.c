@@ -8,7 +8,9 @@
 
 enum {
     LEAST_READ = 16 << 10, /* less room than this is not worth a system call */
-    MOST_KEPT = 2 << 20,   /* a larger block goes when it is empty */
+    MOST_KEPT = 2 << 20,   /* a larger block goes when it is not needed any more: */
+    KEPT_READS = 64,       /* not in so many reads */
+    LARGE_SLACK = 64 << 10, /* for small frames ahead of a large one */
     MAX_FDS = 8,
 };
 
@@ -121,10 +123,12 @@ static void move_to_front(struct inbox *inbox, struct block *block, size_t part)
 {
     size_t at = block->end - part;
 
+    inbox->head = 0;
+    if (at == 0)
+        return;
     memmove(block->bytes, block->bytes + at, part);
     block->at += at;
     block->end = part;
-    inbox->head = 0;
 }
 
 static size_t frame_need(const struct block *block, size_t part)
@@ -140,26 +144,66 @@ static bool has_room(const struct block *block, size_t part, size_t need)
     size_t room = block->cap - block->end;
     size_t rest = need > part ? need - part : 0;
 
-    if (rest > room || (part == 0 && block->cap > MOST_KEPT))
-        return false;
-    return room >= LEAST_READ || (rest > 0 && room >= rest);
+    return rest <= room && (room >= LEAST_READ || rest > 0);
 }
 
-static struct block *make_room(struct inbox *inbox)
+/* The last block with room for more, or a new one behind it. */
+static struct block *block_with_room(struct inbox *inbox, size_t part, size_t need)
 {
-    struct block *last;
+    struct block *last = inbox->last;
+    bool moves = last == inbox->first && last != inbox->pinned && inbox_held(inbox) == 0;
+
+    if (part == 0 && last->cap > MOST_KEPT && inbox->n_small > KEPT_READS)
+        return add_block(inbox, 0, INBOX_READ);
+    if (moves && (part == 0 || !has_room(last, part, need)))
+        move_to_front(inbox, last, part);
+    return has_room(last, part, need) ? last : add_block(inbox, part, need + LARGE_SLACK);
+}
+
+/* Up to the end of a large frame, and not into the next one, which is expected
+ * to be as large. */
+static size_t read_size(const struct inbox *inbox, size_t part, size_t need)
+{
+    size_t room = inbox->last->cap - inbox->last->end;
+    size_t size = INBOX_READ;
+
+    if (need > INBOX_READ)
+        return need - part;
+    if (part == 0 && inbox->n_small <= 1 && inbox->large > INBOX_READ)
+        size = inbox->large;
+    return size < room ? size : room;
+}
+
+static void note_need(struct inbox *inbox, size_t part, size_t need)
+{
+    if (need > INBOX_READ) {
+        inbox->large = need;
+        inbox->n_small = 0;
+    } else if (part == 0 && inbox->n_small <= KEPT_READS) {
+        inbox->n_small++;
+    }
+}
+
+/* The block to read into, and how much. */
+static struct block *make_room(struct inbox *inbox, size_t *ret_size)
+{
     uint64_t scanned = inbox_scanned(inbox);
-    size_t part, need;
+    size_t part = 0, need = 0;
+    struct block *block;
 
     inbox_first(inbox);
-    last = inbox->last;
-    if (!last)
-        return add_block(inbox, 0, INBOX_READ);
-    part = (size_t)(last->at + last->end - scanned);
-    need = frame_need(last, part);
-    if (last == inbox->first && last != inbox->pinned && inbox_held(inbox) == 0)
-        move_to_front(inbox, last, part);
-    return has_room(last, part, need) ? last : add_block(inbox, part, need);
+    if (inbox->last) {
+        part = (size_t)(inbox->last->at + inbox->last->end - scanned);
+        need = frame_need(inbox->last, part);
+        block = block_with_room(inbox, part, need);
+    } else {
+        block = add_block(inbox, 0, INBOX_READ);
+    }
+    if (!block)
+        return NULL;
+    note_need(inbox, part, need);
+    *ret_size = read_size(inbox, part, need);
+    return block;
 }
 
 /* Nobody may send us descriptors; those that come are not kept. */
@@ -188,17 +232,21 @@ ssize_t inbox_read(struct inbox *inbox, int fd)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
     } control;
-    struct block *block = make_room(inbox);
+    size_t size = 0;
+    struct block *block = make_room(inbox, &size);
     struct iovec iov;
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
     ssize_t n;
 
     if (!block)
         return -ENOMEM;
-    iov = (struct iovec){ block->bytes + block->end, block->cap - block->end };
+    iov = (struct iovec){ block->bytes + block->end, size };
     msg.msg_control = &control;
     msg.msg_controllen = sizeof control;
     n = sys_recvmsg(fd, &msg);
+    inbox->drained = n < (ssize_t)size;
+    if (n > INBOX_READ)
+        inbox->n_small = 0; /* make_room does not see what comes in one read */
     if (n < 0)
         return n;
     if (msg.msg_controllen > 0 && close_descriptors(&msg))

@@ -8,6 +8,9 @@
  * Dispatching runs callbacks; scanning only sees what a blocking call has to
  * see (scan.h). Dispatching may overtake scanning, never the other way round.
  * As a rule there is one block, which is read into and emptied again and again.
+ * It grows to the size of the largest frame and stays so large for as long as
+ * such frames come; each is read to its own end, so that the next one begins a
+ * block and is copied once, by the kernel.
  * While a callback runs, the block of its frame is pinned: nothing in it moves,
  * whatever is read meanwhile.
  */
@@ -41,6 +44,9 @@ struct inbox {
     size_t head; /* bytes of first that were dispatched */
     uint64_t scanned;
     size_t limit; /* bytes held, beyond which it is full */
+    bool drained; /* the last read left nothing in the kernel */
+    size_t large;     /* the last frame that was larger than INBOX_READ */
+    unsigned n_small; /* reads since then that began with a frame */
 };
 
 void inbox_deinit(struct inbox *inbox);

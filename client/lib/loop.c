@@ -41,7 +41,7 @@ uint64_t broker_deadline_ns(const broker *b)
 static void read_some(broker *b)
 {
     while (b->fd >= 0 && !dispatch_is_due(b)) {
-        if (input_read(b) <= 0)
+        if (input_read(b) <= 0 || b->in.drained)
             return;
     }
 }

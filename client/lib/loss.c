@@ -85,7 +85,7 @@ void loss_tell(broker *b)
     if (loss->was_open) {
         b->dispatch_epoch = loss->epoch + 1;
         b->dispatch_base = loss->next_base;
-        received_init(&b->received);
+        received_init(&b->received, b);
         peers_clear(b);
         tell_fates(b, loss);
     } else {

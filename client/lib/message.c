@@ -4,12 +4,6 @@
 
 #include "client/lib/handle.h"
 
-void received_init(struct received *received)
-{
-    received->envelope_len = SIZE_MAX;
-    received->n_sids = 0;
-}
-
 void message_view(struct broker_message *ret, const struct frame *frame, char *subject,
                   const broker *b)
 {

@@ -26,18 +26,23 @@ int output_send(broker *b, struct iovec *extra)
 int output_wait(broker *b, struct iovec *extra, uint64_t deadline)
 {
     uint64_t epoch = b->epoch;
+    int r;
 
-    for (;;) {
-        int r = output_send(b, extra);
-
-        if (r <= 0)
-            return r;
+    do {
         r = input_wait(b, true, deadline);
         if (b->epoch != epoch || b->fd < 0)
             return -BROKER_E_NOT_CONNECTED;
-        if (r < 0)
-            return r;
-    }
+        if (r == 0)
+            r = output_send(b, extra);
+    } while (r > 0);
+    return r;
+}
+
+int output_all(broker *b, struct iovec *extra, int timeout_ms)
+{
+    int r = output_send(b, extra);
+
+    return r <= 0 ? r : output_wait(b, extra, deadline_in(timeout_ms));
 }
 
 void output_control(broker *b, const struct envelope *envelope)

@@ -13,9 +13,11 @@
 /* Hands the kernel what it takes of the outbox, and then of *extra (may be
  * NULL). 0: all is out; 1: some waits; -BROKER_E_NOT_CONNECTED. */
 int output_send(broker *b, struct iovec *extra);
-/* The same until all is out, reading meanwhile. 0; -BROKER_E_TIMEOUT,
+/* After that: waits until all is out, reading meanwhile. 0; -BROKER_E_TIMEOUT,
  * -BROKER_E_INBOX_FULL, -BROKER_E_NOT_CONNECTED. */
 int output_wait(broker *b, struct iovec *extra, uint64_t deadline);
+/* Both, with relative milliseconds: the clock is asked only when it has to wait. */
+int output_all(broker *b, struct iovec *extra, int timeout_ms);
 /* Puts a control frame into the outbox, and sends unless frames gather. Does
  * nothing without a connection; without memory, ends it. */
 void output_control(broker *b, const struct envelope *envelope);

@@ -25,6 +25,9 @@ enum post_mode {
  * -BROKER_E_INVALID (headers without the map's first byte). */
 int post_frame(broker *b, const struct frame *frame, enum post_mode mode, int timeout_ms);
 
+/* Says what is wrong with a subject, which may be NULL: -BROKER_E_BAD_SUBJECT. */
+int post_bad_subject(broker *b, const char *subject);
+
 /* The word's flags for those of the public header. */
 static inline uint32_t post_word(unsigned flags)
 {

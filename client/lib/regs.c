@@ -97,6 +97,7 @@ int regs_add(broker *b, struct reg *reg)
     reg->b = b;
     reg->sid = sid;
     reg->listed = true;
+    reg->takes_all = !reg->is_service && reg->after == 0;
     if (b->state == STATE_OPEN)
         reg_send(b, reg);
     return 0;
@@ -137,6 +138,7 @@ void regs_release(struct reg *reg)
     broker *b = reg->b;
 
     reg->freed = true;
+    reg->takes_all = false;
     if (!reg->listed) {
         unlink_over(reg);
         handle_bury(b, reg);

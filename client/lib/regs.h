@@ -25,6 +25,14 @@ enum reg_state { REG_PENDING, REG_ACTIVE, REG_OVER };
 
 struct reg {
     void *buried; /* first: struct buried (handle.h) */
+    /* What a message meets. */
+    bool takes_all; /* a subscription without an end, not freed */
+    union {
+        broker_message_fn message;
+        broker_request_fn request;
+    } fn;
+    void *userdata;
+
     broker *b;
     uint32_t sid;
     bool is_service;
@@ -45,12 +53,7 @@ struct reg {
     uint64_t n_taken;  /* of `after` */
     uint32_t max_open; /* of a service */
 
-    void *userdata;
     void *notice_data;
-    union {
-        broker_message_fn message;
-        broker_request_fn request;
-    } fn;
     union {
         broker_notice_fn subscription;
         broker_service_notice_fn service;

@@ -10,7 +10,6 @@
 #include "client/lib/output.h"
 #include "client/lib/post.h"
 #include "proto/opcode.h"
-#include "proto/subject.h"
 
 /* How much longer than the broker a blocking call waits for its word that the
  * deadline passed. */
@@ -25,36 +24,26 @@ static uint64_t timeout_of(int timeout_ms)
     return timeout_ms > 0 ? (uint64_t)timeout_ms : 1; /* 0 is refused */
 }
 
-static int check(broker *b, const char *subject, unsigned flags)
-{
-    struct subject_error error = { 0, "it is missing" };
-    size_t len = subject ? strnlen(subject, MAX_SUBJECT + 1) : 0;
-
-    if (flags & ~(unsigned)(BROKER_MSGPACK | BROKER_SURVEY))
-        return handle_fail(b, BROKER_E_INVALID, "unknown flags");
-    if (len <= MAX_SUBJECT && subject && subject_valid(subject, len, &error))
-        return 0;
-    if (len > MAX_SUBJECT)
-        error = (struct subject_error){ MAX_SUBJECT, "more than 255 bytes" };
-    return handle_fail(b, BROKER_E_BAD_SUBJECT, "the subject, at byte %zu: %s", error.at,
-                       error.why);
-}
-
 /* Opens a call and posts its REQUEST. `frame` has headers and payload. */
 static int ask(broker *b, struct broker_call **ret, struct frame *frame, const char *subject,
                unsigned flags, int timeout_ms)
 {
+    const struct kept *kept = subject ? kept_subject(&b->kept, subject) : NULL;
     struct broker_call *call;
-    int r = check(b, subject, flags);
+    int r;
 
-    if (r < 0 || (r = call_new(b, &call)) < 0)
+    if (flags & ~(unsigned)(BROKER_MSGPACK | BROKER_SURVEY))
+        return handle_fail(b, BROKER_E_INVALID, "unknown flags");
+    if (!kept)
+        return post_bad_subject(b, subject);
+    if ((r = call_new(b, &call)) < 0)
         return r;
     call->is_survey = (flags & BROKER_SURVEY) != 0;
     frame->op = OP_REQUEST;
     frame->word = post_word(flags & BROKER_MSGPACK);
     frame->token = call->ref;
-    frame->subject = subject;
-    frame->subject_len = strlen(subject);
+    frame->subject = kept->subject;
+    frame->subject_len = kept->subject_len;
     frame->mode = call->is_survey ? REQUEST_ALL : REQUEST_ONE;
     frame->timeout_ms = timeout_of(timeout_ms);
     r = post_frame(b, frame, POST_QUEUE, b->publish_timeout_ms);

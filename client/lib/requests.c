@@ -142,8 +142,10 @@ static void end_of_callback(broker *b, struct broker_request *request)
 
 static broker_service *selected_service(const broker *b)
 {
-    for (uint32_t i = 0; i < b->received.n_sids; i++) {
-        struct reg *reg = regs_find(&b->regs, b->received.sids[i]);
+    const struct received_select *selected = b->received.selected;
+
+    for (uint32_t i = 0; i < selected->n_sids; i++) {
+        struct reg *reg = regs_find(&b->regs, selected->sids[i]);
 
         if (reg && reg->is_service && !reg->freed)
             return (broker_service *)reg;

@@ -163,6 +163,8 @@ bool scan_frame(broker *b, const uint8_t *frame, size_t size, struct parsed *ret
     int op;
 
     ret->is_data = ret->done = false;
+    ret->bytes = frame;
+    ret->size = size;
     if (size == SIZE_MAX)
         return scan_bad(b, "the length of a frame");
     op = envelope_opcode(frame + FRAME_PREFIX, size - FRAME_PREFIX);
@@ -190,6 +192,8 @@ void scan_again(const uint8_t *frame, size_t size, struct parsed *ret)
 
     ret->is_data = is_data(op);
     ret->done = opcode_skippable((uint8_t)op);
+    ret->bytes = frame;
+    ret->size = size;
     if (ret->is_data)
         message_read(&ret->frame, frame, size);
     else if (!ret->done)

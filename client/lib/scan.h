@@ -24,6 +24,8 @@ bool scan_all(broker *b);
 struct parsed {
     bool is_data; /* MESSAGE, REQUEST, REPLY */
     bool done;
+    const uint8_t *bytes; /* the frame, its prefix included */
+    size_t size;
     union {
         struct frame frame;
         struct envelope envelope;

@@ -27,4 +27,12 @@ offers 'brokerctl help su' sub subjects
 offers 'brokerctl ping --r'
 offers 'brokerctl info --r' --raw
 offers 'brokerctl serve a -- cat --r'
+offers 'brokerctl b' bench
+offers 'brokerctl bench pubs' pubsub
+offers 'brokerctl bench ' pub sub pubsub fanout fanin req
+offers 'brokerctl bench --rate 5 f' fanout fanin
+offers 'brokerctl bench fanout --c' --count --clients
+offers 'brokerctl bench pubsub --c' --count
+offers 'brokerctl bench sub --' --clients --timeout --url --user --system --json --help
+offers 'brokerctl bench req --batch '
 exit $wrong

@@ -257,9 +257,10 @@ static void check_accounts(void)
             bytes += e->len;
         REQUIRE(bytes == conn->out.n_bytes);
         uint32_t n = 0;
-        for (const struct sub *s = client->subs; s; s = s->client_next, n++)
-            REQUIRE(s->reg.lane.n_messages == 0 || conn->out.head);
-        REQUIRE(n == client->n_subs);
+        const struct registration *reg = NULL;
+        for (; (reg = sid_next(client, reg)); n++)
+            REQUIRE(reg->lane.n_messages == 0 || conn->out.head);
+        REQUIRE(n == client->sids.n && n == client->n_subs + client->n_services);
     }
 }
 
@@ -269,7 +270,7 @@ static void check_end(void)
     turn(3);
     REQUIRE(world.session.net.n_conns == 0);
     REQUIRE(route->n_subs == 0 && route->n_services == 0 && route->n_clients == 0);
-    REQUIRE(route->index.n_nodes == 0 && route->sids.n == 0 && route->calls.n_open == 0);
+    REQUIRE(route->index.n_nodes == 0 && route->calls.n_open == 0);
     REQUIRE(!route->run.dest);
 }
 

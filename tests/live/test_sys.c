@@ -72,6 +72,22 @@ static void stats_count(void **state)
     finish();
 }
 
+/* Beside what the kernel says in whole ticks, user and system each. */
+static void stats_processor_time(void **state)
+{
+    enum { TICKS_NS = 30000000, N_PUBLISHED = 20000 };
+
+    (void)state;
+    begin();
+    uint64_t before = peer_stat(&client, "cpu-ns");
+    assert_in_range(before, 1, (uint64_t)broker_proc_cpu_ns(broker) + TICKS_NS);
+    for (unsigned i = 0; i < N_PUBLISHED; i++)
+        peer_publish(&client, "nobody", "", 0);
+    uint64_t after = peer_stat(&client, "cpu-ns");
+    assert_in_range(after, before + N_PUBLISHED, (uint64_t)broker_proc_cpu_ns(broker) + TICKS_NS);
+    finish();
+}
+
 /* -- clients ---------------------------------------------------------------------------------- */
 
 /* Pages of clients from `after` on; how many clients they held, in order of id. */
@@ -367,6 +383,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         kit_test(info),
         kit_test(stats_count),
+        kit_test(stats_processor_time),
         kit_test(clients_in_pages),
         kit_test(one_client),
         kit_test(a_client_and_its_losses),

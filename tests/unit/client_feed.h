@@ -110,7 +110,7 @@ static inline void feed_say(struct feed *feed, const struct envelope *envelope)
         abort();
 }
 
-static inline void feed_welcome(struct feed *feed)
+static inline void feed_hello(struct feed *feed)
 {
     struct envelope e = { .op = OP_WELCOME };
 
@@ -119,6 +119,13 @@ static inline void feed_welcome(struct feed *feed)
     e.welcome.id = 7;
     e.welcome.options = (struct piece){ "\x80", 1 };
     feed_say(feed, &e);
+}
+
+static inline void feed_welcome(struct feed *feed)
+{
+    struct envelope e;
+
+    feed_hello(feed);
     for (unsigned sid = 1; sid <= 2; sid++) { /* the service's is left open */
         e = (struct envelope){ .op = OP_OK };
         e.ref = (uint64_t)sid << REF_SHIFT;

@@ -103,7 +103,7 @@ struct parsed {
     struct ctl ctl;
     bool flag;
     const char *word;
-    uint64_t count;
+    uint64_t count, number;
     int ms;
     struct option_list list;
     struct operands operands;
@@ -126,11 +126,12 @@ static struct parsed parse(const char *const *words)
         { "flag", 'f', OPTION_FLAG, &parsed.flag, NULL, "" },
         { "word", 'w', OPTION_TEXT, &parsed.word, "W", "" },
         { "count", 'n', OPTION_COUNT, &parsed.count, "N", "" },
+        { "number", 0, OPTION_NUMBER, &parsed.number, "N", "" },
         { "time", 0, OPTION_DURATION, &parsed.ms, "TIME", "" },
         { "header", 'H', OPTION_LIST, &parsed.list, "K=V", "" },
     };
 
-    parsed = (struct parsed){ .code = -2 };
+    parsed = (struct parsed){ .code = -2, .number = 9 };
     argv[argc++] = (char *)"verb";
     while (*words)
         argv[argc++] = (char *)*words++;
@@ -159,6 +160,14 @@ static void test_options_taken(void **state)
     assert_string_equal(p.operands.v[0], "one");
     assert_string_equal(p.operands.v[2], "-x");
     free(p.list.v);
+}
+
+static void test_options_from_zero(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(WORDS("--number", "0")).number, 0);
+    assert_int_equal(parse(WORDS("--number=8")).number, 8);
+    assert_int_equal(parse(WORDS("--count=8")).number, 9);
 }
 
 static void test_options_scope(void **state)
@@ -203,6 +212,7 @@ static void test_options_misused(void **state)
     assert_misuse(WORDS("--time", "soon"), "--time soon: wants a time");
     assert_misuse(WORDS("--count", "0"), "--count 0: wants a number");
     assert_misuse(WORDS("-n", "many"), "--count many: wants a number");
+    assert_misuse(WORDS("--number", "-1"), "--number -1: wants a number from 0");
     assert_misuse(WORDS("--json", "--raw"), "--json and --raw exclude each other");
     assert_misuse(WORDS("--\x1b[2J"), "unknown option --\\x1b[2J");
 }
@@ -301,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_durations),       cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_sizes_shown),
         cmocka_unit_test(test_counts),          cmocka_unit_test(test_options_taken),
+        cmocka_unit_test(test_options_from_zero),
         cmocka_unit_test(test_options_scope),   cmocka_unit_test(test_options_misused),
         cmocka_unit_test(test_payload_forms),   cmocka_unit_test(test_headers),
         cmocka_unit_test(test_shown),           cmocka_unit_test(test_safe_is_safe),

@@ -8,6 +8,7 @@
 
 #include "broker/net/outq.h"
 #include "broker/net/outq_internal.h"
+#include "broker/net/slab.h"
 #include "proto/envelope.h"
 #include "proto/frame.h"
 #include "tests/kit/runner.h"
@@ -16,6 +17,7 @@
 enum { LANES_MAX = 8, NET_KIT_BLOCK = 64 << 10 };
 
 struct queue {
+    struct slab slab;
     struct entry_pool pool;
     struct outq outq;
     struct lane *lanes[LANES_MAX];
@@ -28,7 +30,7 @@ static inline void queue_open(struct queue *q, uint32_t n_lanes)
     *q = (struct queue){ .n_lanes = n_lanes };
     outq_init(&q->outq, &q->pool);
     for (uint32_t i = 0; i < n_lanes; i++) {
-        q->lanes[i] = malloc(sizeof(struct lane));
+        q->lanes[i] = slab_take(&q->slab, sizeof(struct lane));
         assert_non_null(q->lanes[i]);
         lane_init(q->lanes[i], i + 1, 1 << 20, 1 << 16);
     }
@@ -52,6 +54,7 @@ static inline void queue_close(struct queue *q)
     assert_int_equal(q->block->refs, 1);
     block_unref(q->block);
     entry_pool_deinit(&q->pool);
+    slab_deinit(&q->slab);
 }
 
 /* Writes MESSAGE `number` of `size` payload bytes (at least 8) into the block. */

@@ -165,7 +165,7 @@ static void the_cache_is_bounded_and_swept(void **state)
     }
     snprintf(subject, sizeof subject, "s.%u", 19999);
     assert_int_equal(find(subject)->receivers[0].to->n, 4);
-    struct lane *lane = &sid_find(&session.route.sids, a->client, 1)->lane;
+    struct lane *lane = &sid_find(a->client, 1)->lane;
     assert_true(lane->solo.refs > 1000);
     audience_ref(&lane->solo);
     cli_unsub(a, 1, OP_UNSUB);

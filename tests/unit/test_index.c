@@ -8,10 +8,10 @@
 
 enum { PATTERNS = 400 };
 
-/* What hangs on a node is not looked at here: any pointer will do. */
-static struct sub *mark(size_t i)
+/* What hangs on a node is not looked at here: any name will do. */
+static slab_ref mark(size_t i)
 {
-    return (struct sub *)(uintptr_t)(i + 1);
+    return (slab_ref)(i + 1);
 }
 
 struct seen {
@@ -53,6 +53,7 @@ static void make_name(uint64_t *random, char *buf, bool pattern)
 }
 
 struct world {
+    struct slab slab;
     struct index index;
     struct node *nodes[PATTERNS];
     char patterns[PATTERNS][64];
@@ -84,7 +85,7 @@ static void check_each(struct world *w)
         if (!w->nodes[i])
             continue;
         assert_true(was_seen(&seen, w->nodes[i]));
-        assert_int_equal(node_pattern(w->nodes[i], buf), strlen(w->patterns[i]));
+        assert_int_equal(index_pattern(&w->index, w->nodes[i], buf), strlen(w->patterns[i]));
         assert_string_equal(buf, w->patterns[i]);
     }
 }
@@ -105,7 +106,7 @@ static void take_down(struct world *w, size_t i)
         if (w->nodes[j] == node)
             return;
     }
-    node->subs = NULL;
+    node->subs = 0;
     index_release(&w->index, node);
 }
 
@@ -114,7 +115,7 @@ static void it_matches_as_pattern_match_does(void **state)
     (void)state;
     static struct world w;
     uint64_t random = 1;
-    assert_int_equal(index_init(&w.index, 42), 0);
+    assert_int_equal(index_init(&w.index, &w.slab, 42), 0);
     for (int round = 0; round < 6000; round++) {
         size_t i = random_below(&random, PATTERNS);
         if (w.nodes[i]) {
@@ -134,61 +135,156 @@ static void it_matches_as_pattern_match_does(void **state)
     }
     assert_int_equal(w.index.n_nodes, 0);
     assert_int_equal(w.index.root->n_children, 0);
-    assert_null(w.index.root->any);
-    assert_null(w.index.root->rest);
+    assert_int_equal(w.index.root->any, 0);
+    assert_int_equal(w.index.root->rest, 0);
     index_deinit(&w.index);
+    slab_deinit(&w.slab);
 }
 
-/* A row of long paths: many nodes, a table that grows, tokens as long as they may be. */
+/* A long row of nodes of both kinds, and a token as long as may be. */
 static void it_grows(void **state)
 {
-    (void)state;
-    struct index index;
-    static struct node *nodes[3000];
+    static struct node *nodes[6000];
     char pattern[MAX_SUBJECT + 1];
-    assert_int_equal(index_init(&index, 7), 0);
+    struct slab slab = { 0 };
+    struct index index;
+    struct seen seen = { .n = 0 };
+
+    (void)state;
+    assert_int_equal(index_init(&index, &slab, 7), 0);
     for (size_t i = 0; i < COUNT_OF(nodes); i++) {
-        int n = snprintf(pattern, sizeof pattern, "t%zu.a.b.c.d.e.f.g.h.i.j.k.l.m.n.%zu", i, i);
+        int n = snprintf(pattern, sizeof pattern, "t%zu.a.b.c.d.e.f.g.h.i.j.k.l.m.%s.%zu", i / 2,
+                         i % 2 ? "*" : "n", i / 2);
         nodes[i] = index_node(&index, pattern, (size_t)n);
-        nodes[i]->services = (struct service *)(uintptr_t)1;
+        nodes[i]->services = mark(i);
     }
-    assert_int_equal(index.n_nodes, 16 * COUNT_OF(nodes));
+    assert_int_equal(index.n_nodes, COUNT_OF(nodes)); /* nothing parts from any */
     memset(pattern, 'x', MAX_SUBJECT);
     struct node *longest = index_node(&index, pattern, MAX_SUBJECT);
     longest->subs = mark(0);
-    struct seen seen = { .n = 0 };
     index_match(&index, pattern, MAX_SUBJECT, see, &seen);
     assert_int_equal(seen.n, 1);
     index_match(&index, LITERAL("t77.a.b.c.d.e.f.g.h.i.j.k.l.m.n.77"), see, &seen);
-    assert_int_equal(seen.n, 2);
-    assert_ptr_equal(seen.nodes[1], nodes[77]);
+    assert_int_equal(seen.n, 3);
+    assert_ptr_equal(seen.nodes[1], nodes[154]);
+    assert_ptr_equal(seen.nodes[2], nodes[155]);
     for (size_t i = 0; i < COUNT_OF(nodes); i++) {
-        nodes[i]->services = NULL;
+        nodes[i]->services = 0;
         index_release(&index, nodes[i]);
     }
     assert_int_equal(index.n_nodes, 1);
     index_deinit(&index); /* frees the one that is left */
     index_deinit(&index);
+    slab_deinit(&slab);
 }
 
-static void an_inner_node_stays_while_it_has_children(void **state)
+static struct node *hang_one(struct index *index, const char *pattern)
 {
-    (void)state;
+    struct node *node = index_node(index, pattern, strlen(pattern));
+    assert_non_null(node);
+    node->subs = mark(0);
+    return node;
+}
+
+static void take_one_off(struct index *index, struct node *node)
+{
+    node->subs = 0;
+    index_release(index, node);
+}
+
+static void expect_pattern(const struct index *index, const struct node *node, const char *pattern)
+{
+    char buf[MAX_SUBJECT + 1];
+    assert_int_equal(index_pattern(index, node, buf), strlen(pattern));
+    assert_string_equal(buf, pattern);
+}
+
+/* However many patterns part from it: who hangs on a node is not moved. */
+static void a_node_stays_where_it_is(void **state)
+{
+    struct slab slab = { 0 };
     struct index index;
-    assert_int_equal(index_init(&index, 7), 0);
-    struct node *leaf = index_node(&index, LITERAL("a.*.c"));
-    leaf->subs = mark(0);
-    struct node *inner = index_node(&index, LITERAL("a.*"));
-    inner->subs = mark(1);
-    assert_ptr_equal(leaf->parent, inner);
-    assert_ptr_equal(index_node(&index, LITERAL("a.*")), inner);
-    inner->subs = NULL;
-    index_release(&index, inner);
-    assert_int_equal(index.n_nodes, 3);
-    leaf->subs = NULL;
-    index_release(&index, leaf);
+
+    (void)state;
+    assert_int_equal(index_init(&index, &slab, 7), 0);
+    struct node *a = hang_one(&index, "a.*");
+    struct node *b = hang_one(&index, "a.*.c");
+    struct node *c = hang_one(&index, "a.*.c.>");
+    struct node *d = hang_one(&index, "a.>");
+    struct node *e = hang_one(&index, "a");
+    assert_ptr_equal(index_node(&index, LITERAL("a.*")), a);
+    assert_ptr_equal(index_node(&index, LITERAL("a.*.c")), b);
+    assert_ptr_equal(index_node(&index, LITERAL("a.*.c.>")), c);
+    assert_ptr_equal(index_node(&index, LITERAL("a.>")), d);
+    assert_ptr_equal(index_node(&index, LITERAL("a")), e);
+    expect_pattern(&index, a, "a.*");
+    expect_pattern(&index, b, "a.*.c");
+    expect_pattern(&index, c, "a.*.c.>");
+    expect_pattern(&index, d, "a.>");
+    expect_pattern(&index, e, "a");
+    assert_int_equal(index.n_nodes, 8); /* branches: a, a.*, a.*.c */
+    take_one_off(&index, a);
+    take_one_off(&index, d);
+    expect_pattern(&index, b, "a.*.c");
+    expect_pattern(&index, c, "a.*.c.>");
+    take_one_off(&index, b);
+    take_one_off(&index, c);
+    assert_int_equal(index.n_nodes, 1);
+    take_one_off(&index, e);
     assert_int_equal(index.n_nodes, 0);
     index_deinit(&index);
+    slab_deinit(&slab);
+}
+
+/* Behind the first token '$' is a character like others. */
+static void wildcards_and_the_dollar(void **state)
+{
+    struct slab slab = { 0 };
+    struct index index;
+    struct seen seen = { .n = 0 };
+
+    (void)state;
+    assert_int_equal(index_init(&index, &slab, 7), 0);
+    hang_one(&index, ">");
+    hang_one(&index, "*.$a.>");
+    hang_one(&index, "x.*.b");
+    hang_one(&index, "x.>");
+    index_match(&index, LITERAL("x.$a.b"), see, &seen);
+    assert_int_equal(seen.n, 4);
+    seen.n = 0;
+    index_match(&index, LITERAL("$x.$a.b"), see, &seen);
+    assert_int_equal(seen.n, 0);
+    index_deinit(&index);
+    slab_deinit(&slab);
+}
+
+/* What a walk costs does not depend on how many patterns there are beside its way. */
+static void many_patterns_part_at_one_place(void **state)
+{
+    static struct node *nodes[KIT_SANITIZED ? 2000 : 50000];
+    char text[64];
+    struct slab slab = { 0 };
+    struct index index;
+
+    (void)state;
+    assert_int_equal(index_init(&index, &slab, 7), 0);
+    for (size_t i = 0; i < COUNT_OF(nodes); i++) {
+        snprintf(text, sizeof text, "stock.s%zu.*.x", i);
+        nodes[i] = hang_one(&index, text);
+    }
+    assert_in_range(index.n_nodes, COUNT_OF(nodes), COUNT_OF(nodes) + 1);
+    for (size_t i = 0; i < COUNT_OF(nodes); i += 7) {
+        struct seen seen = { .n = 0 };
+        snprintf(text, sizeof text, "stock.s%zu.k3.x", i);
+        index_match(&index, text, strlen(text), see, &seen);
+        assert_int_equal(seen.n, 1);
+        assert_ptr_equal(seen.nodes[0], nodes[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(nodes); i++)
+        take_one_off(&index, nodes[i]);
+    assert_int_equal(index.n_nodes, 0);
+    index_deinit(&index);
+    slab_deinit(&slab);
 }
 
 int main(void)
@@ -196,7 +292,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         kit_test(it_matches_as_pattern_match_does),
         kit_test(it_grows),
-        kit_test(an_inner_node_stays_while_it_has_children),
+        kit_test(a_node_stays_where_it_is),
+        kit_test(wildcards_and_the_dollar),
+        kit_test(many_patterns_part_at_one_place),
     };
     return kit_run("index", tests, KIT_LENGTH(tests));
 }

@@ -1,13 +1,16 @@
 /* Lanes and audiences: who is meant, and who keeps whose memory. */
 #include "broker/net/lane.h"
 
+#include "broker/net/slab.h"
 #include "proto/limits.h"
 #include "tests/kit/runner.h"
 #include "tests/unit/unit.h"
 
+static struct slab slab;
+
 static struct lane *new_lane(uint32_t sid)
 {
-    struct lane *lane = malloc(sizeof *lane);
+    struct lane *lane = slab_take(&slab, sizeof *lane);
     assert_non_null(lane);
     lane_init(lane, sid, 100, 3);
     return lane;

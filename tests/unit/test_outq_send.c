@@ -168,7 +168,7 @@ static void the_largest_select(void **state)
     struct envelope e;
     open_all(&q, 1);
     for (uint32_t i = 0; i < MAX_SIDS; i++) {
-        lanes[i] = malloc(sizeof(struct lane));
+        lanes[i] = slab_take(&q.slab, sizeof(struct lane));
         lane_init(lanes[i], MAX_SID - i, 1000, 10);
         lanes[i]->solo.credentials = true;
     }
@@ -183,9 +183,9 @@ static void the_largest_select(void **state)
     assert_int_equal(e.select.n, MAX_SIDS);
     assert_int_equal(lanes[0]->n_messages, 0);
     audience_unref(to);
-    close_all(&q);
     for (uint32_t i = 0; i < MAX_SIDS; i++)
         lane_unref(lanes[i]);
+    close_all(&q);
 }
 
 /* ---- anything, in any order ------------------------------------------------------------ */

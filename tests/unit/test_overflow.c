@@ -186,7 +186,7 @@ static void a_full_connection_meets_each_policy(void **state)
         cli_publish(p, "x.b", 1, 600);
         cli_sync(p);
         assert_int_equal(counters.lost_connection_full, 1);
-        struct lane *lane = &s->client->subs->reg.lane;
+        struct lane *lane = &sid_any(s->client)->lane;
         assert_int_equal(lane->last_loss, GAP_CONNECTION_FULL);
         assert_int_equal(lane->n_messages, 1);
         cli_close(s);
@@ -241,7 +241,7 @@ static void the_broker_itself_waits_for_nobody(void **state)
     (void)state;
     start();
     struct cli *s = cli_open();
-    struct sub sub = { .policy = POLICY_WAIT };
+    struct sub sub = { .reg.lane.policy = POLICY_WAIT };
     enum gap reason;
     assert_int_equal(overflow_policy(s->client, &sub, NULL, &reason), POLICY_DROP_OLD);
     assert_int_equal(reason, GAP_DROPPED_OLD);

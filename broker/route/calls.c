@@ -6,7 +6,7 @@
 #include "broker/route/request.h"
 #include "broker/route/route.h"
 
-enum { SLOT_BITS = 20, SLOTS_MIN = 64, REFS_MIN = 64 };
+enum { SLOT_BITS = 20, SLOTS_MIN = 64, REFS_MIN = 64, SPARE_MAX = 256 };
 
 /* ---- the table ------------------------------------------------------------ */
 
@@ -19,6 +19,11 @@ int call_table_init(struct call_table *table)
 
 void call_table_deinit(struct call_table *table)
 {
+    while (table->spare) {
+        struct call *call = table->spare;
+        table->spare = call->next;
+        free(call);
+    }
     free(table->slots);
     free(table->free_slots);
     free(table->refs);
@@ -98,16 +103,38 @@ static void on_deadline(struct timer *timer, uint64_t now_ns)
     call_end(call->requester->route, call, STATUS_TIMEOUT);
 }
 
+static struct call *take_spare(struct call_table *table)
+{
+    struct call *call = table->spare;
+    if (!call)
+        return malloc(sizeof *call);
+    table->spare = call->next;
+    table->n_spare--;
+    return call;
+}
+
+/* Takes NULL. */
+static void give_spare(struct call_table *table, struct call *call)
+{
+    if (!call || table->n_spare == SPARE_MAX) {
+        free(call);
+        return;
+    }
+    call->next = table->spare;
+    table->spare = call;
+    table->n_spare++;
+}
+
 struct call *call_new(struct route *route, struct client *requester, uint64_t reference,
                       uint32_t n_asks)
 {
     struct call_table *table = &route->calls;
     if (table->n_free == 0 && !grow_slots(table))
         return NULL;
-    struct call *call = malloc(sizeof *call); /* calloc would pass by the caches of malloc */
+    struct call *call = take_spare(table);
     struct ask *asks = !call || n_asks == 1 ? NULL : calloc(n_asks, sizeof *asks);
     if (!call || (n_asks != 1 && !asks)) {
-        free(call);
+        give_spare(table, call);
         return NULL;
     }
     uint32_t slot = table->free_slots[--table->n_free];
@@ -158,7 +185,7 @@ static void call_release(struct call *call)
     struct client *requester = call->requester;
     if (call->asks != &call->only)
         free(call->asks);
-    free(call);
+    give_spare(&requester->route->calls, call);
     if (requester->n_calls == 0)
         conn_finish(&requester->conn);
 }

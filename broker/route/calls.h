@@ -67,6 +67,8 @@ struct call_table {
     uint64_t serial;
     struct call **refs;      /* by requester and reference */
     uint32_t n_refs;
+    struct call *spare;      /* for the next ones */
+    uint32_t n_spare;
 };
 
 int call_table_init(struct call_table *table);

@@ -64,7 +64,8 @@ struct dest {
     uint32_t room;         /* bytes */
     uint32_t room_n;       /* messages */
     bool one_by_one;       /* a run holds one message: groups, latest, count-down */
-    bool shared;           /* its runs go into the burst: nobody wants credentials or a gap */
+    bool shared;           /* its runs go into the burst: nobody wants credentials, a gap, or them
+                            * one by one */
     bool is_sys;           /* the broker's own: clients do not publish there */
     uint16_t head_len;     /* of `head`: the subject as msgpack */
     uint8_t head[];

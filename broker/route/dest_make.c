@@ -216,6 +216,7 @@ static bool fill(struct dest *dest, struct found *found)
             !add_groups(dest, found->subs + n_plain, found->n_subs - n_plain))
             return false;
     }
+    dest->shared &= !dest->one_by_one;
     return add_services(dest, found);
 }
 

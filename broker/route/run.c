@@ -1,6 +1,6 @@
 #include "broker/route/run.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "broker/route/deliver.h"
 #include "broker/route/hold.h"
@@ -108,11 +108,23 @@ static void open_run(struct route *route, struct dest *dest)
     route->run.dest = dest;
 }
 
+/* Another subject for the very same receivers goes on with the run. */
+static inline bool same_receivers(const struct dest *a, const struct dest *b)
+{
+    return a->shared && b->shared && a->n_receivers == b->n_receivers &&
+           a->receivers[0].to == b->receivers[0].to &&
+           memcmp(a->receivers, b->receivers, a->n_receivers * sizeof(struct receiver)) == 0;
+}
+
 bool run_begin(struct route *route, struct client *from, struct dest *dest, struct block *block,
                uint32_t off, uint32_t len)
 {
-    run_end(route);
     struct run *run = &route->run;
+    if (run->dest && run->dest != dest && same_receivers(run->dest, dest)) {
+        run->dest = dest;
+        return run_add(route, run, from, dest, block, off, len);
+    }
+    run_end(route);
     *run = (struct run){ .from = from, .block = block, .off = off, .len = len, .n = 1 };
     if (passes(route, dest, run)) {
         open_run(route, dest);

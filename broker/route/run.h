@@ -1,10 +1,11 @@
 /* Runs: messages that follow each other in one block to the same receivers.
  *
- * A stream of messages on one subject is delivered as one piece: the run grows
- * frame by frame while nothing changes, as long as there is room in the queues
- * of all its receivers, who share it in the burst of the round or, where a burst
- * will not do, have it pushed to their queues at its end. Whatever else is handled in
- * between ends it first (run_end), so the order of things is the order of frames.
+ * A stream of messages on one subject, or on several that the same subscriptions
+ * catch, is delivered as one piece: the run grows frame by frame while nothing
+ * changes, as long as there is room in the queues of all its receivers, who share
+ * it in the burst of the round or, where a burst will not do, have it pushed to
+ * their queues at its end. Whatever else is handled in between ends it first
+ * (run_end), so the order of things is the order of frames.
  */
 #pragma once
 

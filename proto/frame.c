@@ -82,8 +82,7 @@ static bool take_start(struct cursor *cursor, struct frame *frame)
         return false;
     frame->word = (uint32_t)word;
     return take_fixed(cursor, 0xcf, &frame->id, &frame->fixed) &&
-           (frame->op == OP_MESSAGE ||
-            take_fixed(cursor, 0xcf, &frame->token, &frame->fixed));
+           (frame->op == OP_MESSAGE || take_fixed(cursor, 0xcf, &frame->token, &frame->fixed));
 }
 
 static inline bool take_uint(struct cursor *cursor, uint64_t *ret)

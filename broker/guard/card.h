@@ -4,6 +4,9 @@
  * changed; the name is what the client calls itself, for people. Queued
  * messages keep a reference to their sender's card, so that its credentials can
  * still be told after it has left.
+ *
+ * What connections of one program and one user have in common, most of it, is kept once:
+ * their identity.
  */
 #pragma once
 
@@ -13,16 +16,33 @@
 #include "proto/limits.h"
 #include "proto/transport/principal.h"
 
+/* A principal without its pid, and by which way it came in. */
+struct identity {
+    struct principal principal; /* its pid is 0: ask the card */
+    const char *listener;       /* the name of the listener; outlives it */
+    uint32_t n_cards;
+    struct identity *next;
+    struct identity **link;     /* what points to this one */
+};
+
+/* Those that new cards may share; the latest first. Zeroed: none. It must outlive the cards. */
+struct identities {
+    struct identity *first;
+};
+
 struct card {
     uint32_t refs;
+    pid_t pid;                  /* 0: not known */
     uint64_t id;
-    struct principal principal;
-    char name[MAX_NAME + 1]; /* set once, by HELLO */
+    struct identity *identity;
+    uint64_t since_ns;          /* when its connection was accepted */
+    char *name;                 /* set once, by HELLO; NULL: it said none */
 };
 
 /* Takes over what *principal owns, which is left as PRINCIPAL_INIT. NULL: no
  * memory, nothing taken. */
-struct card *card_new(uint64_t id, struct principal *principal);
+struct card *card_new(struct identities *known, uint64_t id, struct principal *principal,
+                      const char *listener);
 void card_release(struct card *card);
 
 static inline struct card *card_ref(struct card *card)
@@ -36,6 +56,19 @@ static inline void card_unref(struct card *card)
 {
     if (card && --card->refs == 0)
         card_release(card);
+}
+
+static inline const struct principal *card_principal(const struct card *card)
+{
+    return &card->identity->principal;
+}
+
+/* 0 or -ENOMEM. */
+int card_set_name(struct card *card, const char *name, size_t len);
+
+static inline const char *card_name(const struct card *card)
+{
+    return card->name ? card->name : "";
 }
 
 /* Writes the PEER frame that tells the card; room for PEER_MAX_WRITTEN bytes.

@@ -30,10 +30,12 @@ void conn_ask(struct conn *conn)
         events |= LOOP_IN;
     if ((conn->eof || conn->held) && !conn->hung_up)
         events |= LOOP_HUP; /* it may die while it waits */
-    /* One that cannot be listened to any more (no memory to take it into the set again)
-     * would stay deaf for good: it ends as soon as it may, which is not in here. */
-    if (loop_mod(conn->net->loop, &conn->io, events) < 0)
-        (void)loop_arm(conn->net->loop, &conn->timer, loop_now_ns(conn->net->loop));
+    if (loop_mod(conn->net->loop, &conn->io, events) < 0) {
+        /* No memory to take it into the set again: it ends, but not in here. */
+        conn->deaf = true;
+        conn_dirty(conn);
+        loop_again(conn->net->loop);
+    }
 }
 
 void conn_eof(struct conn *conn)
@@ -75,29 +77,56 @@ static void on_event(struct loop_fd *io, unsigned events)
         conn_read(conn);
 }
 
+/* ---- deadlines ----------------------------------------------------------- */
+
 /* The farewell lasts as long as the peer goes on taking what is queued for it. */
 static bool still_takes(const struct conn *conn)
 {
+    const struct conn_deadline *deadline = conn->deadline;
     return !outq_is_empty(&conn->out) && !conn->hung_up &&
-           (conn->sent_ns > conn->linger_ns || sys_outq(conn->io.fd) < conn->linger_outq);
+           (conn->sent_ns > deadline->looked_ns || sys_outq(conn->io.fd) < deadline->unread);
 }
 
-static int linger(struct conn *conn)
-{
-    struct loop *loop = conn->net->loop;
-    conn->linger_ns = loop_now_ns(loop);
-    conn->linger_outq = sys_outq(conn->io.fd);
-    return loop_arm(loop, &conn->timer, conn->linger_ns + conn->net->linger_ms * MS);
-}
+static int linger(struct conn *conn);
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {
-    struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
+    struct conn *conn = ((struct conn_deadline *)timer)->conn;
     (void)now_ns;
     if (conn->state == CONN_GREETING)
         conn_end(conn, STATUS_HELLO_TIMEOUT, NULL);
     else if (!still_takes(conn) || linger(conn) < 0)
         conn_cut(conn, conn_farewell(conn), NULL);
+}
+
+/* 0 or -ENOMEM. */
+static int set_deadline(struct conn *conn, uint32_t ms)
+{
+    if (!conn->deadline)
+        conn->deadline = calloc(1, sizeof *conn->deadline);
+    if (!conn->deadline)
+        return -ENOMEM;
+    conn->deadline->timer.fn = on_timer;
+    conn->deadline->conn = conn;
+    conn->deadline->looked_ns = loop_now_ns(conn->net->loop);
+    return loop_arm(conn->net->loop, &conn->deadline->timer,
+                    conn->deadline->looked_ns + ms * MS);
+}
+
+static int linger(struct conn *conn)
+{
+    int r = set_deadline(conn, conn->net->linger_ms);
+    if (r == 0)
+        conn->deadline->unread = sys_outq(conn->io.fd);
+    return r;
+}
+
+void conn_no_deadline(struct conn *conn)
+{
+    if (conn->deadline)
+        loop_disarm(conn->net->loop, &conn->deadline->timer);
+    free(conn->deadline);
+    conn->deadline = NULL;
 }
 
 /* ---- the beginning ------------------------------------------------------- */
@@ -115,27 +144,20 @@ int conn_start(struct conn *conn, struct net *net, int fd, struct principal *pri
 {
     if (net_reserve_timers(net, net->n_reserved) < 0)
         return -ENOMEM;
-    struct card *card = card_new(net->last_id + 1, principal);
-    if (!card)
-        return -ENOMEM;
     conn->net = net;
-    conn->timer.fn = on_timer;
     int r = loop_add(net->loop, &conn->io, fd, LOOP_IN, on_event);
-    if (r == 0) {
-        r = loop_arm(net->loop, &conn->timer, loop_now_ns(net->loop) + HELLO_TIMEOUT_MS * MS);
-        if (r < 0)
-            loop_del(net->loop, &conn->io);
-    }
-    if (r < 0) {
-        *principal = card->principal;
-        free(card);
+    if (r < 0)
         return r;
+    if (set_deadline(conn, HELLO_TIMEOUT_MS) == 0)
+        conn->card = card_new(&net->identities, net->last_id + 1, principal, listener);
+    if (!conn->card) {
+        conn_no_deadline(conn);
+        loop_del(net->loop, &conn->io);
+        return -ENOMEM;
     }
     net->last_id++;
     net->n_conns++;
-    conn->card = card;
-    conn->listener = listener;
-    conn->since_ns = conn->sent_ns = loop_now_ns(net->loop);
+    conn->card->since_ns = conn->sent_ns = loop_now_ns(net->loop);
     outq_init(&conn->out, &net->entries);
     conn->next = net->all;
     if (net->all)
@@ -147,7 +169,7 @@ int conn_start(struct conn *conn, struct net *net, int fd, struct principal *pri
 void conn_open(struct conn *conn)
 {
     conn->state = CONN_OPEN;
-    loop_disarm(conn->net->loop, &conn->timer);
+    conn_no_deadline(conn);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -160,7 +182,7 @@ void conn_cut(struct conn *conn, enum status status, const char *sentence)
     bool told = conn->state == CONN_ENDING;
     conn->state = CONN_DEAD;
     loop_del(net->loop, &conn->io);
-    loop_disarm(net->loop, &conn->timer);
+    conn_no_deadline(conn);
     sys_close(conn->io.fd);
     if (!told)
         net->ops->ended(conn, status, sentence ? sentence : status_sentence(status));
@@ -272,6 +294,8 @@ static void write_out(struct net *net)
         conn->is_dirty = false;
         if (conn->state != CONN_DEAD)
             conn_flush(conn);
+        if (conn->deaf && conn->state != CONN_DEAD)
+            conn_cut(conn, conn_farewell(conn), NULL);
         conn = next;
     }
     net_settle(net); /* of those that had a share all have written it */

@@ -64,6 +64,7 @@ struct net {
     struct conn **resumed_tail;
     struct conn *dead;         /* to be freed at the end of the round */
     struct conn *all;          /* newest first */
+    struct identities identities;
     uint32_t n_conns;
     uint32_t linger_ms;        /* how long a farewell may take */
     uint32_t n_reserved;       /* timers that others than connections may have armed */
@@ -79,41 +80,48 @@ enum conn_state {
     CONN_DEAD,
 };
 
+/* What a connection has only while it greets, and while it takes its leave. */
+struct conn_deadline {
+    struct timer timer;
+    struct conn *conn;
+    uint64_t looked_ns; /* when the farewell was last looked at */
+    int unread;         /* bytes in the kernel then */
+    uint32_t drained;   /* bytes thrown away since GOODBYE */
+};
+
+/* In order of use: what every event looks at is in the first cache line, what every message
+ * that leaves looks at in the next two. */
 struct conn {
     struct loop_fd io;
     uint8_t state;
-    bool held;          /* input waits (route/hold.h) */
-    bool hung_up;       /* the peer is gone altogether */
+    bool held;         /* input waits (route/hold.h) */
+    bool hung_up;      /* the peer is gone altogether */
     bool is_dirty;
     bool is_resumed;
     bool eof;
-    bool shut;          /* we have half-closed */
+    bool shut;         /* we have half-closed */
     bool wants_room;
     bool said_goodbye;
-    bool large_buffer;  /* SO_SNDBUF was raised */
-    bool writable;      /* the loop says so, of a queue that is blocked */
-    int unread;         /* SIOCOUTQ at unread_ns */
-    uint64_t unread_ns; /* when that was, or when it was found to be less */
+    bool large_buffer; /* SO_SNDBUF was raised */
+    bool writable;     /* the loop says so, of a queue that is blocked */
+    bool deaf;         /* the loop could not take it back: it ends as soon as it may */
+    int unread;        /* SIOCOUTQ at unread_ns */
     struct net *net;
     struct card *card;
-    struct block *in;   /* unconsumed input: in->data[in_from .. in_to) */
+    struct block *in;  /* unconsumed input: in->data[in_from .. in_to) */
     uint32_t in_from;
     uint32_t in_to;
-    uint32_t drained;   /* bytes thrown away since GOODBYE */
-    int linger_outq;    /* bytes in the kernel when the farewell was last looked at */
     struct outq out;
-    struct timer timer; /* HELLO is late; the farewell takes too long */
     struct conn *next_dirty;
     struct conn *next_resumed;
-    struct conn *next;
-    struct conn *prev;
-    const char *listener; /* the name of the listener it came by; outlives it */
-    uint64_t since_ns;
-    uint64_t sent_ns;     /* when the kernel last took something */
-    uint64_t linger_ns;   /* when the farewell was last looked at */
-    uint64_t blocked_ns;  /* when it last took less than there was */
     uint64_t bytes_in;
     uint64_t bytes_out;
+    uint64_t sent_ns;    /* when the kernel last took something */
+    uint64_t blocked_ns; /* when it last took less than there was */
+    uint64_t unread_ns;  /* when `unread` was looked at, or was found to be less */
+    struct conn_deadline *deadline; /* NULL: it has none */
+    struct conn *next;
+    struct conn *prev;
 };
 
 /* 0 or -ENOMEM. */

@@ -19,5 +19,7 @@ void conn_offer(struct conn *conn);
 
 /* Writes what is queued: the end of a round. */
 void conn_flush(struct conn *conn);
+/* It has no deadline any more. */
+void conn_no_deadline(struct conn *conn);
 /* Asks the loop for what the connection can use now. */
 void conn_ask(struct conn *conn);

@@ -80,7 +80,7 @@ void conn_offer(struct conn *conn)
 /* What GOODBYE gave it time for has come; what it asked has deadlines of its own. */
 static void await_answers(struct conn *conn)
 {
-    loop_disarm(conn->net->loop, &conn->timer);
+    conn_no_deadline(conn);
     conn_eof(conn);
 }
 
@@ -105,12 +105,12 @@ static void drain(struct conn *conn)
     ssize_t n = sys_recv(conn->io.fd, scratch, BATCH_SCRATCH);
     if (n == -EAGAIN)
         return;
-    conn->drained += n > 0 ? (uint32_t)n : 0;
+    conn->deadline->drained += n > 0 ? (uint32_t)n : 0;
     if (n == 0 && !outq_is_empty(&conn->out)) {
         conn_eof(conn); /* it has half-closed, and may still read what is queued */
         return;
     }
-    if (n <= 0 || conn->drained > LINGER_LIMIT_BYTES)
+    if (n <= 0 || conn->deadline->drained > LINGER_LIMIT_BYTES)
         conn_cut(conn, STATUS_VANISHED, NULL);
 }
 

@@ -90,7 +90,7 @@ static bool send_some(struct conn *conn)
     if (r >= 0)
         return true;
     if (conn->eof || conn->state == CONN_ENDING || r == -ENOMEM) {
-        conn_cut(conn, conn_farewell(conn), NULL);
+        conn_cut(conn, r == -ENOMEM ? STATUS_NO_MEMORY : conn_farewell(conn), NULL);
         return false;
     }
     /* Nobody reads any more; what the peer has sent before is still read. */

@@ -183,14 +183,15 @@ static int push_entry(struct outq *outq, struct block *block, uint32_t off, uint
 int outq_make_entries(struct outq *outq)
 {
     const struct burst *burst = outq->pool->burst;
-    while (outq->first_share) {
+    while (outq->first_share && !outq->broken) {
         const struct share *share = &burst->shares[outq->first_share - 1];
         const struct stretch *stretch = &burst->stretches[share->stretch];
         int r = push_entry(outq, stretch->block, stretch->off, stretch->len, stretch->n,
                            share->to, NULL, NULL);
         outq->first_share = share->next;
-        outq->broken |= r < 0;
+        outq->broken = r < 0;
     }
+    outq->first_share = 0; /* nothing stands behind a hole */
     return outq->broken ? -ENOMEM : 0;
 }
 

@@ -59,24 +59,24 @@ struct entry_pool {
 
 struct outq {
     struct entry *head;
-    struct entry *tail;
-    struct entry *settled;   /* up to here runs are out of the read blocks */
-    uint64_t n_bytes;        /* frames queued, each counted once; shares are not */
-    uint64_t n_sent;         /* frames that have left */
-    uint64_t n_dropped;      /* bytes taken out since the rest was last moved together */
-    uint32_t head_sent;      /* bytes of the first message of `head` that are gone */
-    uint16_t pending_len;
-    bool blocked;            /* the kernel takes no more for now */
-    struct block *own;       /* where settled copies go */
-    struct audience *selected; /* what the last SELECT named */
-    uint64_t *peers;         /* ids of the last PEERs, by id mod PEER_CACHE; or NULL */
-    uint8_t *pending;        /* the rest of a preamble that is half sent */
-    struct entry_pool *pool;
     struct outq *next_in_burst;
     uint32_t first_share;      /* 1 + its place in the burst; 0: none */
     uint32_t last_share;
+    struct audience *selected; /* what the last SELECT named */
+    uint64_t n_bytes;          /* frames queued, each counted once; shares are not */
+    uint64_t n_sent;           /* frames that have left */
+    uint32_t head_sent;        /* bytes of the first message of `head` that are gone */
+    uint32_t n_dropped;        /* bytes taken out since the rest was last moved together */
+    uint16_t pending_len;
+    bool blocked;              /* the kernel takes no more for now */
     bool in_burst;
-    bool broken;               /* there was no memory for shares: they are missing */
+    bool broken;               /* there was no memory for a share: nothing more is sent */
+    struct entry *tail;
+    struct entry_pool *pool;
+    struct entry *settled;     /* up to here runs are out of the read blocks */
+    struct block *own;         /* where settled copies go */
+    uint64_t *peers;           /* ids of the last PEERs, by id mod PEER_CACHE; or NULL */
+    uint8_t *pending;          /* the rest of a preamble that is half sent */
 };
 
 void entry_pool_deinit(struct entry_pool *pool);

@@ -344,12 +344,13 @@ static int send_some(struct outq *outq, int fd, struct batch *batch, struct coun
 int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *counters)
 {
     size_t sent = 0;
-    int r = 0;
+    int r = outq->broken ? -ENOMEM : 0; /* nothing may go that stands behind the hole */
     outq->blocked = false;
     while (r == 0 && !outq->blocked && !outq_is_empty(outq) && sent < BATCH_BYTES_MAX)
         r = send_some(outq, fd, batch, counters, &sent);
+    int aged = outq_age(outq); /* after an error too: what is lost with it is counted */
     if (r == 0)
-        r = outq_age(outq);
+        r = aged;
     if (r < 0)
         return r;
     if (outq_is_empty(outq)) {

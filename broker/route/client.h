@@ -14,29 +14,26 @@ struct service;
 struct call;
 struct ask;
 struct dest;
+struct refusal;
 
 /* Publishers that wait for one subscriber, and what is known of its reading. */
 struct hold {
+    struct timer timer;       /* while it holds, or is being treated as stalled */
+    struct client *client;    /* who holds */
     struct client *first;     /* those held, in turn */
     struct client *last;
-    struct timer timer;       /* while it holds, or is being treated as stalled */
-    int mark;                 /* bytes in the kernel (SIOCOUTQ) at the last look */
+    const struct lane *full;  /* one that was more than half full at the last look; or NULL */
     uint64_t mark_sent;       /* conn.bytes_out at the last look */
     uint64_t until_ns;        /* stalled: the penalty lasts until then */
+    int mark;                 /* bytes in the kernel (SIOCOUTQ) at the last look */
     bool stalled;             /* `wait` is treated as `drop-old` */
 };
 
+/* In order of use; what most clients never need is made when they do. 448 bytes: there may be
+ * very many that do nothing. */
 struct client {
     struct conn conn;
     struct route *route;
-
-    struct table sids;        /* its subscriptions and services (subs.h) */
-    struct service *services;
-    struct call *calls;       /* it asked */
-    struct ask *asks;         /* it was asked */
-    uint32_t n_subs;
-    uint32_t n_services;
-    uint32_t n_calls;
 
     /* Where the last two subjects it used go: good while the epoch is route->epoch. */
     struct dest *recent[2];
@@ -45,27 +42,34 @@ struct client {
     /* Numbers of its messages (PROTOCOL.md, "Numbers"). */
     uint64_t n_messages;
     uint64_t n_matched;       /* since the last CONFIRM */
+    uint64_t held_ns;         /* since when it waits for its frame to be routed; 0: it does not */
+    struct refusal *refusal;  /* session's; NULL: none waits to be told */
     uint64_t n_refused;       /* since the last CONFIRM */
-    struct {
-        uint64_t first;       /* 0: none waits to be sent */
-        uint64_t last;
-        enum status status;
-        const char *what;     /* constant, or NULL */
-    } refusal;
 
-    struct hold hold;         /* of those it holds */
+    struct table sids;        /* its subscriptions and services (subs.h) */
+    struct service *services;
+    struct call *calls;       /* it asked */
+    struct ask *asks;         /* it was asked */
+    uint32_t n_subs;
+    uint32_t n_calls;
+
+    struct hold *hold;        /* of those it holds; NULL: it has no need of one */
     struct client *held_by;   /* whom it waits for; NULL: not held */
     struct client *held_next;
     struct client *held_prev;
-    uint64_t held_ns;         /* since when */
-
-    uint64_t n_lost;
-    uint64_t loss_event_ns;   /* when $SYS.event.loss was last published */
-    uint8_t last_loss;        /* enum gap */
-    bool said_hello;          /* session's */
 
     /* Least-queued: bytes in the kernel, looked at once a round (group.h). */
-    uint64_t outq_round;
+    uint32_t outq_round;      /* its lower half */
     uint32_t outq_bytes;
     uint32_t first_pick; /* 1 + index of its first pick for the message at hand */
+
+    uint8_t last_loss;        /* enum gap */
+    bool said_hello;          /* session's */
+    uint64_t n_lost;
+    uint64_t loss_event_ns;   /* when $SYS.event.loss was last published */
 };
+
+static inline uint32_t client_n_services(const struct client *client)
+{
+    return client->sids.n - client->n_subs;
+}

@@ -211,7 +211,9 @@ bool deliver_one(struct route *route, const struct run *run, struct dest *dest)
     if (!holder)
         holder = pick_members(route, run, dest);
     if (holder) {
-        hold_start(holder, run->from);
+        /* To look for room in its own queue may have been the end of it. */
+        if (conn_is_live(&run->from->conn))
+            hold_start(holder, run->from);
         return false;
     }
     struct passage passage = {

@@ -6,7 +6,7 @@
 
 static uint64_t waiting(struct route *route, struct client *client)
 {
-    uint64_t round = loop_round(route->net->loop);
+    uint32_t round = (uint32_t)loop_round(route->net->loop);
     if (client->outq_round != round) {
         int bytes = sys_outq(client->conn.io.fd);
         client->outq_round = round;

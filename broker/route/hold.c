@@ -14,58 +14,77 @@ static uint64_t now_of(const struct client *client)
 
 static void look(struct client *client)
 {
-    client->hold.mark = sys_outq(client->conn.io.fd);
-    client->hold.mark_sent = client->conn.bytes_out;
+    client->hold->mark = sys_outq(client->conn.io.fd);
+    client->hold->mark_sent = client->conn.bytes_out;
 }
 
 /* Whether it took anything since the last look. */
 static bool took_something(const struct client *client)
 {
-    return client->conn.bytes_out != client->hold.mark_sent ||
-           sys_outq(client->conn.io.fd) < client->hold.mark;
+    return client->conn.bytes_out != client->hold->mark_sent ||
+           sys_outq(client->conn.io.fd) < client->hold->mark;
 }
 
 static void wake_at(struct client *client, uint64_t when_ns)
 {
     /* Its room was reserved with the connection (net_reserve_timers): this cannot fail. */
-    (void)loop_arm(client->conn.net->loop, &client->hold.timer, when_ns);
+    (void)loop_arm(client->conn.net->loop, &client->hold->timer, when_ns);
+}
+
+static void on_timer(struct timer *timer, uint64_t now_ns);
+
+/* The client has one from now on; false: no memory. */
+static bool make_hold(struct client *client)
+{
+    if (client->hold)
+        return true;
+    struct hold *hold = slab_take(&client->route->slab, sizeof *hold);
+    if (hold)
+        *hold = (struct hold){ .client = client, .timer.fn = on_timer };
+    client->hold = hold;
+    return hold;
+}
+
+/* It has none any more, if nobody and nothing needs it. */
+static void free_hold(struct client *client)
+{
+    struct hold *hold = client->hold;
+    if (!hold || hold->first || hold->stalled)
+        return;
+    loop_disarm(client->conn.net->loop, &hold->timer);
+    slab_give(hold);
+    client->hold = NULL;
 }
 
 static void stall(struct client *client)
 {
     uint64_t now = now_of(client);
-    client->hold.stalled = true;
-    client->hold.until_ns = now + HOLD_PENALTY_MS * MS;
+    if (!make_hold(client))
+        return; /* the next message tries again */
+    client->hold->stalled = true;
+    client->hold->until_ns = now + HOLD_PENALTY_MS * MS;
     look(client);
     hold_release_all(client);
-    wake_at(client, client->hold.until_ns);
+    wake_at(client, client->hold->until_ns);
 }
 
 /* Once a second while it holds; at the end of the penalty, and then once a
  * second until it takes something. */
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {
-    struct client *client =
-        (struct client *)((char *)timer - offsetof(struct client, hold.timer));
+    struct client *client = ((struct hold *)timer)->client;
     bool took = took_something(client);
-    if (client->hold.stalled) {
-        if (took)
-            client->hold.stalled = false;
-        else
-            wake_at(client, now_ns + HOLD_PATIENCE_MS * MS);
-    } else if (client->hold.first) {
-        if (!took) {
-            stall(client);
-            return;
-        }
+    if (client->hold->stalled && took) {
+        client->hold->stalled = false;
+        free_hold(client);
+    } else if (client->hold->stalled) {
+        wake_at(client, now_ns + HOLD_PATIENCE_MS * MS);
+    } else if (!took) {
+        stall(client);
+    } else {
         look(client);
         wake_at(client, now_ns + HOLD_PATIENCE_MS * MS);
     }
-}
-
-void hold_init(struct client *client)
-{
-    client->hold.timer.fn = on_timer;
 }
 
 /* Several that stopped at one time must not each cost a second: one that has let its
@@ -79,14 +98,17 @@ static bool stands_still(const struct conn *conn)
 
 bool hold_allowed(struct client *subscriber, const struct client *publisher, enum gap *ret_reason)
 {
-    if (subscriber->conn.card->principal.uid != publisher->conn.card->principal.uid) {
+    if (card_principal(subscriber->conn.card)->uid != card_principal(publisher->conn.card)->uid) {
         *ret_reason = GAP_NOT_HELD;
         return false;
     }
-    if (!subscriber->hold.stalled && !subscriber->hold.first && stands_still(&subscriber->conn))
-        stall(subscriber);
     *ret_reason = GAP_STALLED;
-    return !subscriber->hold.stalled;
+    if (subscriber->hold)
+        return !subscriber->hold->stalled;
+    if (!stands_still(&subscriber->conn))
+        return true;
+    stall(subscriber);
+    return false;
 }
 
 /* Who stops now will hold the same publisher next: its second begins now. */
@@ -108,7 +130,7 @@ static void look_around(struct route *route)
 /* In order of the time since which they wait. */
 static void link_held(struct client *subscriber, struct client *publisher)
 {
-    struct hold *hold = &subscriber->hold;
+    struct hold *hold = subscriber->hold;
     struct client *prev = hold->last;
     while (prev && prev->held_ns > publisher->held_ns)
         prev = prev->held_prev;
@@ -120,8 +142,13 @@ static void link_held(struct client *subscriber, struct client *publisher)
 
 void hold_start(struct client *subscriber, struct client *publisher)
 {
-    struct hold *hold = &subscriber->hold;
-    if (!hold->first) {
+    if (!make_hold(subscriber)) {
+        conn_cut(&subscriber->conn, STATUS_NO_MEMORY, NULL);
+        conn_hold(&publisher->conn); /* and on with the next round */
+        conn_resume(&publisher->conn);
+        return;
+    }
+    if (!subscriber->hold->first) {
         look(subscriber);
         wake_at(subscriber, now_of(subscriber) + HOLD_PATIENCE_MS * MS);
         look_around(subscriber->route);
@@ -149,47 +176,60 @@ void hold_release(struct client *publisher)
     struct client *subscriber = publisher->held_by;
     if (!subscriber)
         return;
-    struct hold *hold = &subscriber->hold;
+    struct hold *hold = subscriber->hold;
     *(publisher->held_prev ? &publisher->held_prev->held_next : &hold->first) =
         publisher->held_next;
     *(publisher->held_next ? &publisher->held_next->held_prev : &hold->last) =
         publisher->held_prev;
     publisher->held_by = NULL;
     subscriber->conn.wants_room = hold->first != NULL;
-    if (!hold->first && !hold->stalled)
-        loop_disarm(subscriber->conn.net->loop, &hold->timer);
+    free_hold(subscriber);
     conn_resume(&publisher->conn);
 }
 
 void hold_release_all(struct client *subscriber)
 {
-    while (subscriber->hold.first)
-        hold_release(subscriber->hold.first);
+    while (subscriber->hold && subscriber->hold->first)
+        hold_release(subscriber->hold->first);
 }
 
+static bool is_half_full(const struct lane *lane)
+{
+    return !lane->is_service && lane->policy == POLICY_WAIT &&
+           (lane->n_bytes > lane->max_bytes / 2 || lane->n_messages > lane->max_messages / 2);
+}
+
+/* There may be a million lanes: as long as the one found last is full, nobody looks for others. */
 static bool is_half_empty(const struct client *client)
 {
-    if (client->conn.out.n_bytes > CONN_QUEUE_BYTES / 2)
+    struct hold *hold = client->hold;
+    if (client->conn.out.n_bytes > CONN_QUEUE_BYTES / 2 ||
+        (hold->full && is_half_full(hold->full)))
         return false;
+    hold->full = NULL;
     const struct registration *reg = NULL;
-    while ((reg = sid_next(client, reg))) {
-        const struct lane *lane = &reg->lane;
-        if (!lane->is_service && lane->policy == POLICY_WAIT &&
-            (lane->n_bytes > lane->max_bytes / 2 || lane->n_messages > lane->max_messages / 2))
-            return false;
-    }
-    return true;
+    while (!hold->full && (reg = sid_next(client, reg)))
+        hold->full = is_half_full(&reg->lane) ? &reg->lane : NULL;
+    return !hold->full;
 }
 
 void hold_room(struct client *subscriber)
 {
-    if (is_half_empty(subscriber))
+    if (subscriber->hold && subscriber->hold->first && is_half_empty(subscriber))
         hold_release_all(subscriber);
+}
+
+void hold_forget_lane(struct client *subscriber, const struct lane *lane)
+{
+    if (subscriber->hold && subscriber->hold->full == lane)
+        subscriber->hold->full = NULL;
 }
 
 void hold_forget(struct client *client)
 {
     hold_release_all(client);
     hold_release(client);
-    loop_disarm(client->conn.net->loop, &client->hold.timer);
+    if (client->hold)
+        client->hold->stalled = false;
+    free_hold(client);
 }

@@ -14,12 +14,11 @@
 
 struct route;
 
-void hold_init(struct client *client);
 /* Whether `subscriber` may hold `publisher` now: it is of the same uid, is not
  * stalled, and has not been standing still for a second already. If not, *ret_reason is why. */
 bool hold_allowed(struct client *subscriber, const struct client *publisher,
                   enum gap *ret_reason);
-/* Holds the publisher. `again` says that it was held before for the same frame: it keeps its
+/* Holds the publisher; without memory for that the subscriber ends. `again` says that it was held before for the same frame: it keeps its
  * place in front. */
 void hold_start(struct client *subscriber, struct client *publisher);
 /* The frame it was held for, if any, has been routed: it waits no more. */
@@ -27,7 +26,9 @@ void hold_passed(struct client *publisher);
 /* Lets one go, or all that a subscriber holds, in turn. */
 void hold_release(struct client *publisher);
 void hold_release_all(struct client *subscriber);
-/* The subscriber's queue got shorter (conn_ops.room). */
+/* The subscriber's queue got shorter (conn_ops.room), or it has a subscription less. */
 void hold_room(struct client *subscriber);
+/* The lane of a subscription that ends. */
+void hold_forget_lane(struct client *subscriber, const struct lane *lane);
 /* The client is gone. */
 void hold_forget(struct client *client);

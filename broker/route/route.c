@@ -35,7 +35,8 @@ void route_deinit(struct route *route)
 
 static void end_registrations(struct route *route, struct client *client)
 {
-    route_settle(route);
+    run_end(route);
+    (void)outq_age(&client->conn.out); /* how much goes with it; others' shares are not touched */
     for (struct registration *reg; (reg = sid_any(client));) {
         if (reg->lane.is_service) {
             service_remove(route, (struct service *)reg);

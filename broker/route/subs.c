@@ -169,9 +169,9 @@ void sub_remove(struct route *route, struct sub *sub)
     client->n_subs--;
     route->n_subs--;
     sub->extra = extra_free(sub->extra);
+    hold_forget_lane(client, &sub->reg.lane);
     registration_end(route, &sub->reg);
-    if (client->hold.first)
-        hold_room(client); /* who waited for this one need not any more */
+    hold_room(client); /* who waited for this one need not any more */
 }
 
 /* ---- services -------------------------------------------------------------- */
@@ -193,7 +193,6 @@ int service_add(struct route *route, struct client *client, const struct service
     if (client->services)
         client->services->client_prev = service;
     client->services = service;
-    client->n_services++;
     route->n_services++;
     return 0;
 }
@@ -205,7 +204,6 @@ void service_remove(struct route *route, struct service *service)
         service->client_next;
     if (service->client_next)
         service->client_next->client_prev = service->client_prev;
-    client->n_services--;
     route->n_services--;
     registration_end(route, &service->reg);
 }

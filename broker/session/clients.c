@@ -23,13 +23,13 @@ static void put_brief(msgpack_packer *out, const struct client *client)
 {
     const struct card *card = client->conn.card;
     sys_put_uint(out, "id", card->id);
-    sys_put_str(out, "name", card->name);
-    sys_put_uint(out, "uid", card->principal.uid);
-    sys_put_uint(out, "gid", card->principal.gid);
-    sys_put_pid(out, card->principal.pid);
-    sys_put_str(out, "listener", client->conn.listener);
+    sys_put_str(out, "name", card_name(card));
+    sys_put_uint(out, "uid", card_principal(card)->uid);
+    sys_put_uint(out, "gid", card_principal(card)->gid);
+    sys_put_pid(out, card->pid);
+    sys_put_str(out, "listener", card->identity->listener);
     sys_put_uint(out, "subscriptions", client->n_subs);
-    sys_put_uint(out, "services", client->n_services);
+    sys_put_uint(out, "services", client_n_services(client));
     sys_put_uint(out, "queued-bytes", client->conn.out.n_bytes);
     sys_put_uint(out, "queued-messages", queued_messages(client));
     sys_put_bool(out, "held", client->held_by != NULL);
@@ -142,7 +142,8 @@ static void put_subs(msgpack_packer *out, const struct client *client)
 
 static void put_services(msgpack_packer *out, const struct client *client)
 {
-    uint32_t n = client->n_services < CLIENT_LIST_MAX ? client->n_services : CLIENT_LIST_MAX;
+    uint32_t n = client_n_services(client);
+    n = n < CLIENT_LIST_MAX ? n : CLIENT_LIST_MAX;
     const struct service *service = client->services;
     sys_put_key(out, "service-list");
     msgpack_pack_array(out, n);
@@ -177,11 +178,11 @@ static void put_whole(msgpack_packer *out, const struct session *session,
     const struct conn *conn = &client->conn;
     msgpack_pack_map(out, BRIEF_PAIRS + 13);
     put_brief(out, client);
-    put_groups(out, &conn->card->principal);
-    sys_put_str(out, "label", conn->card->principal.label);
-    sys_put_str(out, "executable", conn->card->principal.executable);
+    put_groups(out, card_principal(conn->card));
+    sys_put_str(out, "label", card_principal(conn->card)->label);
+    sys_put_str(out, "executable", card_principal(conn->card)->executable);
     sys_put_uint(out, "connected-ms",
-                 (loop_now_ns(session->loop) - conn->since_ns) / UINT64_C(1000000));
+                 (loop_now_ns(session->loop) - conn->card->since_ns) / UINT64_C(1000000));
     sys_put_uint(out, "messages-in", client->n_messages);
     sys_put_uint(out, "bytes-in", conn->bytes_in);
     sys_put_uint(out, "messages-out", conn->out.n_sent);

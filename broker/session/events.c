@@ -42,10 +42,10 @@ void event_came(struct client *client)
     msgpack_sbuffer body;
     msgpack_packer out = begin(&body, 5);
     sys_put_uint(&out, "id", card->id);
-    sys_put_str(&out, "name", card->name);
-    sys_put_uint(&out, "uid", card->principal.uid);
-    sys_put_uint(&out, "gid", card->principal.gid);
-    sys_put_pid(&out, card->principal.pid);
+    sys_put_str(&out, "name", card_name(card));
+    sys_put_uint(&out, "uid", card_principal(card)->uid);
+    sys_put_uint(&out, "gid", card_principal(card)->gid);
+    sys_put_pid(&out, card->pid);
     queue(session_of(client), EVENT_CAME, &body);
     msgpack_sbuffer_destroy(&body);
 }
@@ -56,8 +56,8 @@ void event_left(struct client *client, enum status status, const char *sentence)
     msgpack_sbuffer body;
     msgpack_packer out = begin(&body, 5);
     sys_put_uint(&out, "id", card->id);
-    sys_put_str(&out, "name", card->name);
-    sys_put_uint(&out, "uid", card->principal.uid);
+    sys_put_str(&out, "name", card_name(card));
+    sys_put_uint(&out, "uid", card_principal(card)->uid);
     sys_put_uint(&out, "status", status);
     sys_put_str(&out, "reason", sentence);
     queue(session_of(client), EVENT_LEFT, &body);

@@ -46,8 +46,8 @@ static enum status read_options(struct card *card, const struct piece *options,
                         "control characters";
             return STATUS_BAD_FIELD;
         }
-        memcpy(card->name, value, value_len);
-        card->name[value_len] = '\0';
+        if (card_set_name(card, value, value_len) < 0)
+            return STATUS_NO_MEMORY;
     }
     return STATUS_OK;
 }

@@ -204,7 +204,7 @@ uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t 
     run_end(client->route);
     client->route->counters->frames_in += n;
     client->route->counters->messages_in += client->n_messages - before;
-    if (client->refusal.first)
+    if (client->refusal)
         flush_refusals(client);
     return p - from;
 }

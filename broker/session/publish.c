@@ -3,18 +3,33 @@
 #include "broker/session/handlers.h"
 #include "proto/subject.h"
 
+/* Messages in a row that were refused for one reason. */
+struct refusal {
+    uint64_t first;
+    uint64_t last;
+    enum status status;
+    const char *what; /* constant, or NULL */
+};
+
+static void tell(struct client *client, const struct refusal *refusal)
+{
+    struct envelope envelope = { .op = OP_REFUSED };
+    envelope.refused.first = refusal->first;
+    envelope.refused.last = refusal->last;
+    envelope.refused.status = refusal->status;
+    envelope.refused.sentence = piece_of(status_sentence(refusal->status));
+    envelope.refused.what = piece_of(refusal->what);
+    conn_send(&client->conn, &envelope);
+}
+
 void flush_refusals(struct client *client)
 {
-    if (client->refusal.first == 0)
+    struct refusal *refusal = client->refusal;
+    if (!refusal)
         return;
-    struct envelope envelope = { .op = OP_REFUSED };
-    envelope.refused.first = client->refusal.first;
-    envelope.refused.last = client->refusal.last;
-    envelope.refused.status = client->refusal.status;
-    envelope.refused.sentence = piece_of(status_sentence(client->refusal.status));
-    envelope.refused.what = piece_of(client->refusal.what);
-    client->refusal.first = 0;
-    conn_send(&client->conn, &envelope);
+    client->refusal = NULL;
+    tell(client, refusal);
+    slab_give(refusal);
 }
 
 static void refuse(struct client *client, enum status status, const char *what)
@@ -22,16 +37,18 @@ static void refuse(struct client *client, enum status status, const char *what)
     uint64_t number = ++client->n_messages;
     client->n_refused++;
     client->route->counters->messages_refused++;
-    bool joins = client->refusal.first && client->refusal.last + 1 == number &&
-                 client->refusal.status == status && client->refusal.what == what;
-    if (joins) {
-        client->refusal.last = number;
+    struct refusal *last = client->refusal;
+    if (last && last->last + 1 == number && last->status == status && last->what == what) {
+        last->last = number;
         return;
     }
     flush_refusals(client);
-    client->refusal.first = client->refusal.last = number;
-    client->refusal.status = status;
-    client->refusal.what = what;
+    struct refusal refusal = { number, number, status, what };
+    client->refusal = slab_take(&client->route->slab, sizeof refusal);
+    if (client->refusal)
+        *client->refusal = refusal;
+    else
+        tell(client, &refusal); /* each for itself */
 }
 
 /* What a frame that is well formed may still not have. */

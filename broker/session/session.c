@@ -46,8 +46,8 @@ static void on_ended(struct conn *conn, enum status status, const char *sentence
     ++*counter_of(counters, status, client->said_hello);
     if (status != STATUS_LEFT && status != STATUS_VANISHED && status != STATUS_SHUTTING_DOWN)
         log_info("client %llu (%s, uid %u, pid %d) ended: %s",
-                 (unsigned long long)conn->card->id, conn->card->name,
-                 conn->card->principal.uid, conn->card->principal.pid, sentence);
+                 (unsigned long long)conn->card->id, card_name(conn->card),
+                 card_principal(conn->card)->uid, conn->card->pid, sentence);
     if (!client->said_hello)
         return;
     client->route->n_clients--;
@@ -56,7 +56,9 @@ static void on_ended(struct conn *conn, enum status status, const char *sentence
 
 static void on_freed(struct conn *conn)
 {
-    free(conn);
+    struct client *client = (struct client *)conn;
+    slab_give(client->refusal);
+    slab_give(client);
 }
 
 static void on_room(struct conn *conn)
@@ -148,13 +150,12 @@ static void refuse(struct session *session, int fd, const struct principal *who,
 static void admit(struct session *session, int fd, struct principal *principal,
                   const char *listener)
 {
-    struct client *client = calloc(1, sizeof *client);
+    struct client *client = slab_take(&session->route.slab, sizeof *client);
     if (client) {
-        client->route = &session->route;
-        hold_init(client);
+        *client = (struct client){ .route = &session->route };
         if (conn_start(&client->conn, &session->net, fd, principal, listener) == 0)
             return;
-        free(client);
+        slab_give(client);
     }
     refuse(session, fd, principal, STATUS_NO_MEMORY, NULL);
 }

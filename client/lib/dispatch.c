@@ -70,11 +70,16 @@ static void cancel(broker *b, const struct envelope *e)
 }
 
 static void (*const controls[])(broker *b, const struct envelope *e) = {
-    [OP_WELCOME] = tell_connected, [OP_OK] = answer_ok,
-    [OP_ERROR] = answer_error,     [OP_REFUSED] = tell_refused,
-    [OP_CONFIRMED] = confirms_dispatch, [OP_PEER] = peers_learn,
-    [OP_GAP] = tell_gap,           [OP_ENDED] = regs_dispatch_ended,
-    [OP_END] = calls_dispatch_end, [OP_CANCEL] = cancel,
+    [OP_WELCOME] = tell_connected,
+    [OP_OK] = answer_ok,
+    [OP_ERROR] = answer_error,
+    [OP_REFUSED] = tell_refused,
+    [OP_CONFIRMED] = confirms_dispatch,
+    [OP_PEER] = peers_learn,
+    [OP_GAP] = tell_gap,
+    [OP_ENDED] = regs_dispatch_ended,
+    [OP_END] = calls_dispatch_end,
+    [OP_CANCEL] = cancel,
 };
 
 /* One that does not take every message: it was freed, or ends after so many. */
@@ -272,11 +277,9 @@ static inline bool dispatch_one(broker *b)
         !(block = next_block(b)))
         return false;
     size = block_frame(block, b->in.head);
-    if (size == 0)
-        return false;
     frame = block->bytes + b->in.head;
-    if (unlikely(size == SIZE_MAX))
-        return dispatch_slowly(b, frame, size);
+    if (unlikely(size - 1 >= SIZE_MAX - 1))
+        return size != 0 && dispatch_slowly(b, frame, size);
     if (unlikely(!received_is(expected, frame, size - FRAME_PREFIX))) {
         select = b->received.selected->next;
         if (!received_is_select(select, frame, size))

@@ -27,7 +27,6 @@ struct kept {
     struct kept *next; /* used after it, the last time */
     size_t len;        /* of the head */
     size_t subject_len;
-    uint64_t tail; /* the subject's last bytes: most differ there */
     char subject[MAX_SUBJECT + 1];
     uint8_t head[FRAME_MAX_HEAD]; /* prefix and envelope of a MESSAGE */
 };
@@ -35,6 +34,7 @@ struct kept {
 struct kept_subjects {
     struct kept *last; /* the one used last; never NULL */
     unsigned oldest;
+    uint64_t keys[KEPT_PLACES]; /* of the subjects */
     struct kept places[KEPT_PLACES];
 };
 

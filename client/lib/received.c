@@ -1,5 +1,7 @@
 #include "client/lib/received.h"
 
+#include "client/lib/key.h"
+
 void received_init(struct received *received, const broker *b)
 {
     for (unsigned i = 0; i < RECEIVED_PLACES; i++) {
@@ -24,11 +26,15 @@ static struct received_envelope *take_oldest(struct received *received)
     return place;
 }
 
-/* Word, id, and the subject's last bytes. */
+/* Of an envelope of `len` bytes: its word, its id, its subject. */
 static uint64_t key_of(const uint8_t *frame, size_t len)
 {
-    return load_be64(frame + FRAME_AT_ID) ^ (uint64_t)load_be32(frame + FRAME_AT_WORD) << 16 ^
-           load_be64(frame + FRAME_PREFIX + len - sizeof(uint64_t));
+    size_t subject_len = FRAME_PREFIX + len - FRAME_AT_SUBJECT;
+    uint64_t key = load_be32(frame + FRAME_AT_WORD) + key_word(frame + FRAME_AT_ID) * 3;
+
+    if (subject_len >= sizeof key)
+        return key + key_of_bytes(frame + FRAME_AT_SUBJECT, subject_len);
+    return key + key_word(frame + FRAME_PREFIX + len - sizeof key);
 }
 
 static struct received_envelope *keep(struct received *received, const uint8_t *frame, size_t len,

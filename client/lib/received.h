@@ -30,8 +30,8 @@ enum {
 
 struct received_envelope {
     struct received_envelope *next; /* came after it, the last time */
-    size_t len;  /* of the envelope */
-    size_t need; /* of envelope and headers; SIZE_MAX: it is like no other */
+    size_t len;                     /* of the envelope */
+    size_t need;                    /* of envelope and headers; SIZE_MAX: it is like no other */
     struct broker_message message;
     uint8_t bytes[FRAME_MAX_HEAD];
     char subject[MAX_SUBJECT + 1];
@@ -49,7 +49,7 @@ struct received {
     struct received_envelope *last;
     struct received_select *selected; /* what messages are for now; at first nobody */
     unsigned oldest_envelope, oldest_select;
-    uint64_t keys[RECEIVED_PLACES]; /* of the envelopes: a mix of what differs as a rule */
+    uint64_t keys[RECEIVED_PLACES]; /* of the envelopes */
     struct received_envelope envelopes[RECEIVED_PLACES];
     struct received_select selects[RECEIVED_PLACES];
 };

@@ -23,7 +23,7 @@
 
 enum { SIZE = 128, MAX_SUBJECTS = 64, MAX_LINE = 4096, HEADER_LENGTHS = 12 };
 
-#define DO "counted.do"
+#define DO   "counted.do"
 #define ECHO "counted.echo"
 
 /* Not on the stack, where the environment decides on what page they lie. */
@@ -145,7 +145,8 @@ static void publish_one(broker *b, const char *how, const char *subject, unsigne
         die("publish", b);
 }
 
-static void publish(broker *b, const char *how, unsigned batches, unsigned each, unsigned n_subjects)
+static void publish(broker *b, const char *how, unsigned batches, unsigned each,
+                    unsigned n_subjects)
 {
     bool corked = how[0] != 'a';
 
@@ -173,7 +174,8 @@ __attribute__((noinline)) void counted_ask(broker *b, unsigned n)
 
     broker_cork(b);
     for (unsigned i = 0; i < n; i++) {
-        if (broker_call_start(b, NULL, ECHO, payload, SIZE, 0, BROKER_FOREVER, NULL, on_done, &left) < 0)
+        if (broker_call_start(b, NULL, ECHO, payload, SIZE, 0, BROKER_FOREVER, NULL, on_done,
+                              &left) < 0)
             die("call", b);
     }
     broker_uncork(b);

@@ -245,8 +245,8 @@ static void publish(void)
         return;
     p->n = found;
     p->headers_len = 2 * chance(2);
-    p->subject_len = (size_t)snprintf(p->subject, sizeof p->subject, "a.%.*s", 1 + (int)chance(3),
-                                      "bcdefgh");
+    p->subject_len =
+        (size_t)snprintf(p->subject, sizeof p->subject, "a.%.*s", 1 + (int)chance(3), "bcdefgh");
     if (world.n_selected != found || chance(8) == 0 ||
         memcmp(world.selected, sids, found * sizeof sids[0]) != 0)
         say_select(sids, found);

@@ -28,9 +28,7 @@ static void make_subjects(void)
 
 static void assert_envelope_of(const struct kept *place, const char *subject)
 {
-    struct frame frame = {
-        .op = OP_MESSAGE, .subject = subject, .subject_len = strlen(subject)
-    };
+    struct frame frame = { .op = OP_MESSAGE, .subject = subject, .subject_len = strlen(subject) };
     uint8_t head[FRAME_MAX_HEAD], copy[FRAME_MAX_HEAD + KEPT_COPIED];
     size_t len = frame_write_head(head, &frame);
 

@@ -271,6 +271,7 @@ static void a_child_may_only_free(void **state)
     broker_publish(b, "a", "x", 1, 0); /* the hot path is warm */
     pid = fork();
     if (pid == 0) {
+        broker_cork(b); /* opens no way around */
         bool ok = broker_publish(b, "a", "x", 1, 0) == -BROKER_E_FORKED &&
                   broker_flush(b, 10) == -BROKER_E_FORKED &&
                   broker_process(b) == -BROKER_E_FORKED &&
@@ -287,6 +288,40 @@ static void a_child_may_only_free(void **state)
     fake_stop(fake);
 }
 
+static void forgets_and_comes_back(struct fake *fake)
+{
+    fake_greet(fake);
+    fake_grant(fake, OP_SUB);
+    fake_select(fake, 1);
+    fake_message(fake, "a", "1", 1);
+    fake_message(fake, "a", "2", 1);
+    fake_hang_up(fake);
+    fake_greet(fake);
+    fake_grant(fake, OP_SUB);
+    fake_message(fake, "a", "for nobody", 10);
+    fake_select(fake, 1);
+    fake_message(fake, "a", "3", 1);
+    fake_await(fake, OP_GOODBYE, NULL);
+    fake_drain(fake);
+}
+
+/* The same bytes mean nothing yet on another connection. */
+static void a_new_connection_begins_with_nothing_selected(void **state)
+{
+    struct fake *fake = fake_start(forgets_and_comes_back, NULL);
+    broker *b = fake_client_with(fake, 1);
+    struct told told = { 0 };
+
+    (void)state;
+    assert_int_equal(broker_connect(b, 5000), 0);
+    assert_int_equal(broker_subscribe(b, NULL, "one", NULL, on_message, &told), 0);
+    fake_process_until(b, told.n_messages == 3);
+    assert_string_equal(told.log, "1;2;3;");
+    assert_int_equal(broker_close(b, 5000), 0);
+    broker_free(b);
+    fake_stop(fake);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -295,6 +330,7 @@ int main(void)
         kit_test(a_mere_publisher_comes_back),
         kit_test(the_reason_is_read_after_a_broken_pipe),
         kit_test(a_child_may_only_free),
+        kit_test(a_new_connection_begins_with_nothing_selected),
     };
 
     return kit_run("client reconnect", tests, KIT_LENGTH(tests));

@@ -89,6 +89,21 @@ static inline const char *frame_check_again(const struct frame *frame, const uin
     return NULL;
 }
 
+/* frame_message_envelope knows the common form, all of it but the very shortest, and no other.
+ * `frame` is what was read; NULL if that broke the wire. */
+static inline const char *frame_check_envelope(const struct frame *frame, const uint8_t *buf,
+                                               size_t len)
+{
+    size_t n = frame_message_envelope(buf, len);
+    bool common = frame && frame->op == OP_MESSAGE && frame->fixed && frame->n_extra == 0;
+
+    if (n > 0 && !common)
+        return "taken for a MESSAGE of the common form";
+    if (n == 0 && common && len > 17)
+        return "a MESSAGE of the common form is not known";
+    return n == 0 || frame->headers == buf + n ? NULL : "the envelope has another length";
+}
+
 /* buf[0..len) is a frame behind its prefix. */
 static inline const char *frame_check(const uint8_t *buf, size_t len)
 {
@@ -101,9 +116,11 @@ static inline const char *frame_check(const uint8_t *buf, size_t len)
     if (!frame_read(&frame, buf, len, &at)) {
         if (memcmp(&frame, &untouched, sizeof frame) != 0)
             return "the output was touched";
-        return at <= len ? NULL : "the offset lies outside";
+        return at <= len ? frame_check_envelope(NULL, buf, len) : "the offset lies outside";
     }
     broken = frame_check_places(&frame, buf, len);
+    if (!broken)
+        broken = frame_check_envelope(&frame, buf, len);
     if (!broken && frame.fixed)
         broken = frame_check_fixed(&frame, buf);
     return broken ? broken : frame_check_again(&frame, buf);

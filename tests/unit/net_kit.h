@@ -42,6 +42,7 @@ static inline void queue_close(struct queue *q)
 {
     outq_deinit(&q->outq);
     assert_int_equal(q->outq.n_bytes, 0);
+    q->pool.burst = burst_free(q->pool.burst);
     for (uint32_t i = 0; i < q->n_lanes; i++) {
         assert_int_equal(q->lanes[i]->n_messages, 0);
         assert_int_equal(q->lanes[i]->n_bytes, 0);
@@ -105,13 +106,15 @@ static inline uint32_t push_control(struct queue *q, uint64_t number)
     return len;
 }
 
+static struct identities identities;
+
 static inline struct card *make_card(uint64_t id)
 {
     struct principal who = PRINCIPAL_INIT;
     who.uid = (uid_t)(1000 + id);
     who.gid = 100;
     who.pid = 4711;
-    struct card *card = card_new(id, &who);
+    struct card *card = card_new(&identities, id, &who, "test");
     assert_non_null(card);
     return card;
 }

@@ -68,12 +68,12 @@ enum { NUMBERS_MAX = 1 << 16, REASONS = 9 };
 
 /* What a lane was sent, in order; `gone` was taken back without a gap. */
 struct told_lane {
-    uint32_t numbers[NUMBERS_MAX]; /* 0: a loss without a message */
     uint32_t n;
     uint32_t at;
     bool credentials;
     uint64_t lost[REASONS]; /* what the queue said was lost, by reason */
     uint64_t announced[REASONS];
+    uint32_t numbers[NUMBERS_MAX]; /* 0: a loss without a message */
 };
 
 static struct told_lane told[LANES_MAX];
@@ -218,7 +218,8 @@ static inline void open_all(struct queue *q, uint32_t n_lanes)
     queue_open(q, n_lanes);
     for (int i = 0; i < 3; i++)
         cards[i] = make_card(ids[i]);
-    memset(told, 0, sizeof told);
+    for (int i = 0; i < LANES_MAX; i++)
+        memset(&told[i], 0, offsetof(struct told_lane, numbers));
     memset(gone, 0, sizeof gone);
     sink.len = 0;
     sink.error = 0;
@@ -261,4 +262,54 @@ static inline void gap_behind(struct queue *q, uint32_t lane, enum gap reason, u
     told[lane].lost[reason] += n;
     while (n-- > 0)
         told[lane].numbers[told[lane].n++] = 0;
+}
+
+/* ---- runs, pushed and shared ---------------------------------------------------------- */
+
+/* Its shares stand in a burst of its own. */
+static inline void open_sharing(struct queue *q, uint32_t n_lanes)
+{
+    open_all(q, n_lanes);
+    q->pool.burst = burst_new();
+    assert_non_null(q->pool.burst);
+}
+
+/* Messages number .. number + n of `size` bytes in one piece; its length, where it begins in
+ * *ret_off. */
+static inline uint32_t put_run(struct queue *q, const struct audience *to, uint32_t number,
+                               uint32_t n, uint32_t size, uint32_t *ret_off)
+{
+    if (q->block->cap - q->block->used < n * (FRAME_MAX_HEAD + size)) {
+        block_unref(q->block);
+        q->block = block_new(NET_KIT_BLOCK);
+        assert_non_null(q->block);
+    }
+    *ret_off = q->block->used;
+    for (uint32_t i = 0; i < n; i++) {
+        put_message(q, number + i, cards[0]->id, size < 8 ? 8 : size);
+        senders[number + i] = (uint32_t)cards[0]->id;
+        for (uint32_t j = 0; j < to->n; j++) {
+            struct told_lane *lane = &told[(to->lanes[j]->sid - 1) % LANES_MAX];
+            lane->numbers[lane->n++] = number + i;
+        }
+    }
+    return q->block->used - *ret_off;
+}
+
+static inline void publish_run(struct queue *q, struct audience *to, uint32_t number, uint32_t n,
+                               uint32_t size)
+{
+    uint32_t off;
+    uint32_t len = put_run(q, to, number, n, size, &off);
+    assert_int_equal(outq_push(&q->outq, q->block, off, len, n, to, NULL, NULL), 0);
+}
+
+static inline void share(struct queue *q, struct audience *to, uint32_t number, uint32_t n,
+                         uint32_t size)
+{
+    uint32_t off;
+    uint32_t len = put_run(q, to, number, n, size, &off);
+    assert_true(burst_has_room(q->pool.burst, 1));
+    outq_share(&q->outq, q->pool.burst, burst_open(q->pool.burst, q->block, off), to);
+    burst_close(q->pool.burst, len, n);
 }

@@ -215,7 +215,7 @@ struct game {
     struct queue q;
     uint64_t random;
     uint32_t number;
-    struct audience *sets[6]; /* as a cache of receivers holds them */
+    struct audience *sets[7]; /* as a cache of receivers holds them */
 };
 
 static void play_publish(struct game *g)
@@ -227,6 +227,24 @@ static void play_publish(struct game *g)
     uint32_t size = sizes[random_below(&g->random, COUNT_OF(sizes))];
     while (row-- > 0)
         publish(&g->q, to, g->number++, sender, size, false);
+}
+
+/* All but lanes 1 and 3, which want credentials, may have shares. */
+static void play_share(struct game *g)
+{
+    static const uint32_t sizes[] = { 8, 20, 100, 511, 3000 };
+    static const int sets[] = { 0, 2, 6 };
+    uint32_t n = 1 + (uint32_t)random_below(&g->random, 4);
+    share(&g->q, g->sets[sets[random_below(&g->random, COUNT_OF(sets))]], g->number, n,
+          sizes[random_below(&g->random, COUNT_OF(sizes))]);
+    g->number += n;
+}
+
+static void play_settle(struct game *g)
+{
+    assert_int_equal(outq_age(&g->q.outq), 0);
+    burst_clear(g->q.pool.burst);
+    outq_settle(&g->q.outq);
 }
 
 static void play_watched(struct game *g)
@@ -284,8 +302,10 @@ static void play_make_room(struct game *g)
 static void play(struct game *g)
 {
     uint64_t what = random_below(&g->random, 100);
-    if (what < 35)
+    if (what < 20)
         play_publish(g);
+    else if (what < 35)
+        play_share(g);
     else if (what < 45)
         play_watched(g);
     else if (what < 52)
@@ -301,7 +321,7 @@ static void play(struct game *g)
     else if (what < 73)
         push_control(&g->q, g->number++);
     else if (what < 78)
-        outq_settle(&g->q.outq);
+        play_settle(g);
     else
         send_bytes(&g->q, random_below(&g->random, what < 90 ? 40 : 3000));
     check_books(&g->q);
@@ -310,7 +330,7 @@ static void play(struct game *g)
 static void open_game(struct game *g, uint64_t seed)
 {
     *g = (struct game){ .random = seed, .number = 1 };
-    open_all(&g->q, LOSING + 1);
+    open_sharing(&g->q, LOSING + 1);
     memset(watches, 0, sizeof watches);
     ask_credentials(&g->q, 1);
     ask_credentials(&g->q, 3);
@@ -320,6 +340,7 @@ static void open_game(struct game *g, uint64_t seed)
     g->sets[3] = audience_new(lanes, 2);
     g->sets[4] = audience_new(lanes + 1, 3);
     g->sets[5] = audience_new(lanes, LOSING);
+    g->sets[6] = audience_new((struct lane *[]){ lanes[0], lanes[2] }, 2);
 }
 
 static void close_game(struct game *g)

@@ -246,10 +246,11 @@ static void the_broker_itself_waits_for_nobody(void **state)
     assert_int_equal(overflow_policy(s->client, &sub, NULL, &reason), POLICY_DROP_OLD);
     assert_int_equal(reason, GAP_DROPPED_OLD);
     assert_int_equal(overflow_policy(s->client, &sub, s->client, &reason), POLICY_WAIT);
-    s->client->hold.stalled = true;
+    struct hold stalled = { .client = s->client, .stalled = true };
+    s->client->hold = &stalled;
     assert_int_equal(overflow_policy(s->client, &sub, s->client, &reason), POLICY_DROP_OLD);
     assert_int_equal(reason, GAP_STALLED);
-    s->client->hold.stalled = false;
+    s->client->hold = NULL;
     cli_close(s);
     stop();
 }

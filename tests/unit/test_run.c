@@ -91,6 +91,93 @@ static void what_stands_between_keeps_its_place(void **state)
     stop();
 }
 
+/* What was shared out to a subscription that ends in the same read is still its own. */
+static void a_subscription_ends_between(void **state)
+{
+    static struct train burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    cli_sub(a, 1, "x");
+    cli_sub(b, 1, "x");
+    burst.len = 0;
+    add(&burst, "x", 1);
+    struct envelope unsub = { .op = OP_UNSUB };
+    unsub.unsub.ref = unsub.unsub.sid = 1;
+    burst.len += envelope_write(burst.bytes + burst.len, 64, &unsub);
+    add(&burst, "x", 2); /* where that goes is looked up anew */
+    cli_write(a, burst.bytes, burst.len);
+    assert_int_equal(number_of(expect(a, OP_MESSAGE)), 1);
+    expect(a, OP_OK);
+    expect_silence(a);
+    assert_int_equal(number_of(expect(b, OP_MESSAGE)), 1);
+    assert_int_equal(number_of(expect(b, OP_MESSAGE)), 2);
+    cli_close(a);
+    cli_close(b);
+    stop();
+}
+
+/* The same plain receivers, but for one of the subjects there are others as well. */
+static void a_group_hears_its_subject(void **state)
+{
+    static struct train burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *b = cli_open();
+    struct cli *c = cli_open();
+    cli_sub(b, 1, "x.*");
+    cli_sub(c, 1, "x.two", .group = "g");
+    for (int round = 0; round < 3; round++) {
+        burst.len = 0;
+        for (uint64_t i = 0; i < 20; i++)
+            add(&burst, i % 2 ? "x.two" : "x.one", i);
+        cli_write(a, burst.bytes, burst.len);
+        for (uint64_t i = 0; i < 20; i++) {
+            assert_int_equal(number_of(expect(b, OP_MESSAGE)), i);
+            if (i % 2)
+                assert_int_equal(number_of(expect(c, OP_MESSAGE)), i);
+        }
+    }
+    expect_silence(c);
+    assert_int_equal(counters.deliveries, 3 * 30);
+    cli_close(a);
+    cli_close(b);
+    cli_close(c);
+    stop();
+}
+
+/* Two subjects, one queue: what went to the one takes room from the other. */
+static void subjects_share_a_queue(void **state)
+{
+    static struct train burst;
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct cli *c = cli_open();
+    small_buffers = true;
+    struct cli *b = cli_open();
+    cli_sub(b, 1, "x.*", .policy = POLICY_DROP_NEW, .messages = 10);
+    cli_sub(c, 1, "x.one"); /* so that they are no single run */
+    stuff(b, 50000);
+    conn_dirty(&b->client->conn);
+    turn();
+    assert_true(b->client->conn.out.blocked);
+    burst.len = 0;
+    for (uint64_t i = 0; i < 60; i++)
+        add(&burst, i % 2 ? "x.two" : "x.one", i);
+    cli_write(a, burst.bytes, burst.len);
+    for (uint64_t i = 0; i < 60; i += 2)
+        assert_int_equal(number_of(expect(c, OP_MESSAGE)), i);
+    assert_int_equal(counters.lost_drop_new, 50);
+    assert_int_equal(b->client->n_lost, 50);
+    cli_close(a);
+    cli_close(b);
+    cli_close(c);
+    stop();
+}
+
 /* It takes as many as fit; then what the kernel takes at once makes room, so that a reader that
  * keeps up loses nothing of a small queue to a large read. */
 static void a_run_ends_where_the_room_does(void **state)
@@ -206,6 +293,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         kit_test(a_stream_is_one_push),           kit_test(what_stands_between_keeps_its_place),
+        kit_test(a_subscription_ends_between),    kit_test(a_group_hears_its_subject),
+        kit_test(subjects_share_a_queue),
         kit_test(a_run_ends_where_the_room_does), kit_test(every_split_gives_the_same),
         kit_test(a_large_frame_in_pieces),        kit_test(goodbye_is_the_last_word),
     };

@@ -121,7 +121,7 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
     int op = envelope_opcode(buf, len - FRAME_PREFIX);
 
     run_end(client->route);
-    if (client->conn.said_goodbye)
+    if (client->conn.said_goodbye || !conn_is_live(&client->conn)) /* it may have ended with it */
         return HANDLED;
     if (!client->said_hello && op != OP_HELLO) {
         conn_end(&client->conn, STATUS_BAD_MAGIC, NULL);

@@ -155,9 +155,12 @@ static void publish(broker *b, const char *how, unsigned batches, unsigned each,
             broker_cork(b);
         for (unsigned i = 0, at = 0; i < each; i++, at = at + 1 < n_subjects ? at + 1 : 0)
             publish_one(b, how, subjects[at], i);
-        tell_other(b, "sync");
+        /* The request comes by itself: behind it messages for the same queue would go another way. */
+        if (broker_confirm(b, NULL, BROKER_FOREVER) < 0)
+            die("confirm", b);
         if (corked && broker_uncork(b) < 0)
             die("uncork", b);
+        tell_other(b, "sync");
     }
 }
 

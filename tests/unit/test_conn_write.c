@@ -327,6 +327,28 @@ static void who_ends_is_not_held(void **state)
     stop();
 }
 
+/* A publisher that hears itself ends with its run: what stands behind that in the same read is not
+ * looked at. */
+static void who_ends_with_its_run_says_no_more(void **state)
+{
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    cli_sub(a, 1, "x", .credentials = true); /* no shares, but an entry at the run's end */
+    struct envelope sub = { .op = OP_SUB };
+    sub.sub.sid = 2;
+    sub.sub.pattern = (struct piece){ "y", 1 };
+    train.len = 0;
+    add("x", 1, 8);
+    train.len += envelope_write(train.bytes + train.len, 64, &sub);
+    send_train(a);
+    turn_with_mallocs(0);
+    assert_int_equal(session.net.n_conns, 0);
+    assert_int_equal(session.route.n_subs, 0);
+    cli_close(a);
+    stop();
+}
+
 /* Some of it had aged when there was no memory for more: what stands behind the hole is not
  * sent, though the kernel would take it. */
 static void nothing_is_sent_behind_a_hole(void **state)
@@ -374,6 +396,7 @@ int main(void)
         kit_test(it_breaks_while_it_is_read),
         kit_test(a_queue_cannot_age),
         kit_test(who_ends_is_not_held),
+        kit_test(who_ends_with_its_run_says_no_more),
         kit_test(nothing_is_sent_behind_a_hole),
     };
     return kit_run("conn_write", tests, KIT_LENGTH(tests));

@@ -144,6 +144,8 @@ void hold_start(struct client *subscriber, struct client *publisher)
 {
     if (!make_hold(subscriber)) {
         conn_cut(&subscriber->conn, STATUS_NO_MEMORY, NULL);
+        if (!conn_is_live(&publisher->conn)) /* it would have waited for itself */
+            return;
         conn_hold(&publisher->conn); /* and on with the next round */
         conn_resume(&publisher->conn);
         return;

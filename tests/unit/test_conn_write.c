@@ -327,6 +327,27 @@ static void who_ends_is_not_held(void **state)
     stop();
 }
 
+/* It would wait for itself, and there is no memory to keep that in. */
+static void who_cannot_be_waited_for_ends(void **state)
+{
+    (void)state;
+    start();
+    small_buffers = true;
+    struct cli *a = cli_open();
+    cli_sub(a, 1, "x", .messages = 1);
+    cli_publish(a, "x", 0, 30000);
+    turn();
+    assert_true(a->client->conn.out.blocked);
+    train.len = 0;
+    add("x", 1, 8);
+    send_train(a);
+    turn_with_mallocs(0);
+    if (KIT_SANITIZED) /* only then does a slab ask malloc(3) for each thing */
+        assert_int_equal(session.net.n_conns, 0);
+    cli_close(a);
+    stop();
+}
+
 /* A publisher that hears itself ends with its run: what stands behind that in the same read is not
  * looked at. */
 static void who_ends_with_its_run_says_no_more(void **state)
@@ -396,6 +417,7 @@ int main(void)
         kit_test(it_breaks_while_it_is_read),
         kit_test(a_queue_cannot_age),
         kit_test(who_ends_is_not_held),
+        kit_test(who_cannot_be_waited_for_ends),
         kit_test(who_ends_with_its_run_says_no_more),
         kit_test(nothing_is_sent_behind_a_hole),
     };

@@ -16,7 +16,8 @@ static size_t token_len(const char *s, size_t len)
 
 static const char *text_of(const struct edge *edge)
 {
-    return edge->is_branch ? ((const struct branch *)edge)->text : ((const struct node *)edge)->text;
+    return edge->is_branch ? ((const struct branch *)edge)->text
+                           : ((const struct node *)edge)->text;
 }
 
 /* Without a parent the whole pattern is the token. */
@@ -45,18 +46,23 @@ static uint32_t hash_of(const struct table *table, const void *thing)
 
 static const struct table_kind kind = { offsetof(struct edge, next), hash_of };
 
+/* Whether it leaves the parent by that token. */
+static bool edge_is(const struct edge *edge, slab_ref parent, const char *token, size_t len)
+{
+    const char *text = text_of(edge) + edge->at;
+    size_t has = edge->len - edge->at;
+    return edge->parent == parent && has >= len && memcmp(text, token, len) == 0 &&
+           (has == len || (parent && text[len] == '.'));
+}
+
 static struct edge *find_edge(const struct index *index, slab_ref parent, const char *token,
                               size_t len)
 {
     uint32_t hash = edge_hash(index, parent, token, len);
     struct edge *edge = slab_at(index->slab, table_first(&index->table, hash));
-    for (; edge; edge = slab_at(index->slab, edge->next)) {
-        const char *text;
-        if (edge->parent == parent && edge_token(edge, &text) == len &&
-            memcmp(text, token, len) == 0)
-            return edge;
-    }
-    return NULL;
+    while (edge && !edge_is(edge, parent, token, len))
+        edge = slab_at(index->slab, edge->next);
+    return edge;
 }
 
 /* The parent's link to a child that is a wildcard; NULL: the token is none. */

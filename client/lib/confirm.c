@@ -223,7 +223,7 @@ int broker_confirm(broker *b, struct broker_confirmation *ret, int timeout_ms)
 {
     uint64_t deadline = deadline_in(timeout_ms), end_at;
     struct confirm_waiter waiter = { 0 };
-    struct confirm *confirm;
+    struct confirm *confirm = NULL;
     int r = conn_ensure_open(b, deadline);
 
     if (r < 0 || (r = confirm_send(b, &confirm)) < 0)
@@ -243,7 +243,7 @@ int broker_confirm(broker *b, struct broker_confirmation *ret, int timeout_ms)
 
 int broker_confirm_async(broker *b, broker_confirm_fn fn, void *userdata)
 {
-    struct confirm *confirm;
+    struct confirm *confirm = NULL;
     int r = conn_ensure_open(b, 0);
 
     if (r == 0 && !fn)

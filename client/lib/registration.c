@@ -162,7 +162,7 @@ static void use_options(struct reg *reg, const broker_sub_options *options)
 int broker_subscribe(broker *b, broker_subscription **ret, const char *pattern,
                      const broker_sub_options *options, broker_message_fn fn, void *userdata)
 {
-    struct reg from = { .userdata = userdata, .fn.message = fn }, *reg;
+    struct reg from = { .userdata = userdata, .fn.message = fn }, *reg = NULL;
     int r;
 
     if (!fn)
@@ -207,7 +207,7 @@ broker_subscription *broker_subscription_free(broker_subscription *sub)
 int broker_serve(broker *b, broker_service **ret, const char *pattern,
                  const broker_service_options *options, broker_request_fn fn, void *userdata)
 {
-    struct reg from = { .is_service = true, .userdata = userdata, .fn.request = fn }, *reg;
+    struct reg from = { .is_service = true, .userdata = userdata, .fn.request = fn }, *reg = NULL;
     int r;
 
     if (!fn)

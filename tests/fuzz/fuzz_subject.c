@@ -73,7 +73,7 @@ static void check_match(const struct text *pattern, const struct text *subject)
 
 static struct text text_of(const uint8_t *data, size_t len)
 {
-    struct text text = { .s = malloc(len > 0 ? len : 1), .len = len };
+    struct text text = { .s = calloc(1, len > 0 ? len : 1), .len = len };
 
     REQUIRE(text.s);
     if (len > 0)

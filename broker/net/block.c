@@ -16,13 +16,27 @@ static void push(struct block **list, struct block *block)
     *list = block;
 }
 
+/* Those that were given back longest ago go, until no more than `most` bytes are kept. */
+static void drop_old_large(struct block_pool *pool, size_t most)
+{
+    while (pool->n_large_bytes > most) {
+        struct block **link = &pool->large;
+        while ((*link)->next_free)
+            link = &(*link)->next_free;
+        pool->n_large_bytes -= (*link)->size;
+        free(*link);
+        *link = NULL;
+    }
+}
+
 void block_release(struct block *block)
 {
     struct block_pool *pool = block->pool;
     if (pool && block->shared && pool->n_free < POOLED_BLOCKS_MAX) {
         push(&pool->free, block);
         pool->n_free++;
-    } else if (pool && !block->shared && pool->n_large_bytes + block->size <= LARGE_BYTES_MAX) {
+    } else if (pool && !block->shared && block->size <= LARGE_BYTES_MAX) {
+        drop_old_large(pool, LARGE_BYTES_MAX - block->size);
         push(&pool->large, block);
         pool->n_large_bytes += block->size;
     } else {

@@ -3,7 +3,7 @@
  * A read block is large and shared: all connections of a round are read into
  * it, and a published frame is sent to every receiver straight out of it. A
  * plain block belongs to what it was made for (a partial frame, the copies of
- * one slow receiver); a few large ones are kept when they are free, since new
+ * one slow receiver); up to 4 MiB of large ones are kept when they are free, since new
  * ones cost a page fault every 4 KiB. Whoever keeps a pointer into a block holds a reference;
  * bytes below `used` are never written again while somebody else does, but for
  * the id and token of a frame that is in no queue yet.

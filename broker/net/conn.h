@@ -159,7 +159,7 @@ void conn_write_now(struct conn *conn);
 /* Queues a control frame. Past the connection's limit and its reserve, the
  * connection ends (NOT_READING). */
 void conn_send(struct conn *conn, const struct envelope *envelope);
-/* Queues bytes that the caller has made: whole control frames or a run for `to`. */
+/* Queues bytes that the caller has made: whole control frames, at most READ_ROOM_MIN. */
 int conn_send_bytes(struct conn *conn, const void *bytes, size_t len);
 
 /* Ends it with a reason: GOODBYE, then the bounded farewell. `sentence` (NULL: the status's

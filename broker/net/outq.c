@@ -310,7 +310,7 @@ void outq_settle(struct outq *outq)
     while (entry) {
         struct entry *next = entry->next;
         outq->settled = entry;
-        if (entry->block && entry->block != outq->own && entry->len < entry->block->cap / 4 &&
+        if (entry->block && entry->block != outq->own && entry->len < entry->block->size / 4 &&
             own_room(outq, entry->len))
             copy_out(outq, entry);
         entry = next;

@@ -38,6 +38,9 @@ struct slab {
 /* All must have been given back. Idempotent. */
 void slab_deinit(struct slab *slab);
 
+/* A size whose things lie as the type wants them: of 4 bytes only if it is no multiple of 8. */
+#define SLAB_ALIGNED(size, type) (((size) + _Alignof(type) - 1) & ~(_Alignof(type) - 1))
+
 /* Room for `size` bytes, at most SLAB_MAX. NULL: no memory. */
 void *slab_take(struct slab *slab, size_t size);
 /* Takes NULL. */

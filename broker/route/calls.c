@@ -177,7 +177,6 @@ static void call_unlink(struct route *route, struct call *call)
     *(call->prev ? &call->prev->next : &requester->calls) = call->next;
     if (call->next)
         call->next->prev = call->prev;
-    requester->n_calls--;
 }
 
 static void call_release(struct call *call)
@@ -186,7 +185,8 @@ static void call_release(struct call *call)
     if (call->asks != &call->only)
         free(call->asks);
     give_spare(&requester->route->calls, call);
-    if (requester->n_calls == 0)
+    /* Not before it was told: the last one may be the end of a half-closed connection. */
+    if (--requester->n_calls == 0)
         conn_finish(&requester->conn);
 }
 

@@ -18,8 +18,8 @@ struct route;
  * stalled, and has not been standing still for a second already. If not, *ret_reason is why. */
 bool hold_allowed(struct client *subscriber, const struct client *publisher,
                   enum gap *ret_reason);
-/* Holds the publisher; without memory for that the subscriber ends. `again` says that it was held before for the same frame: it keeps its
- * place in front. */
+/* Holds the publisher; without memory for that the subscriber ends. One that was held before for
+ * the same frame keeps its place in front. */
 void hold_start(struct client *subscriber, struct client *publisher);
 /* The frame it was held for, if any, has been routed: it waits no more. */
 void hold_passed(struct client *publisher);

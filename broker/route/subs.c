@@ -120,7 +120,8 @@ static bool extra_new(struct route *route, struct sub *sub, const struct sub_wis
     size_t group_len = wish->group ? wish->group_len : 0;
     if (!wish->group && wish->after == 0 && wish->policy != POLICY_LATEST)
         return true;
-    struct sub_extra *extra = slab_take(&route->slab, sizeof *extra + group_len + 1);
+    size_t size = sizeof(struct sub_extra) + group_len + 1;
+    struct sub_extra *extra = slab_take(&route->slab, SLAB_ALIGNED(size, struct sub_extra));
     if (!extra)
         return false;
     *extra = (struct sub_extra){ .remaining = wish->after };

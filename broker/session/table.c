@@ -127,9 +127,7 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
         conn_end(&client->conn, STATUS_BAD_MAGIC, NULL);
         return HANDLED;
     }
-    if (op == OP_MESSAGE)
-        return handle_payload(client, block, off, len);
-    if (op == OP_REQUEST || op == OP_REPLY)
+    if (op == OP_MESSAGE || op == OP_REQUEST || op == OP_REPLY)
         return handle_payload(client, block, off, len);
     if (op >= 0 && opcode_skippable((uint8_t)op))
         return HANDLED;

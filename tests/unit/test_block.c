@@ -79,6 +79,45 @@ static void the_pool_keeps_only_so_many(void **state)
     block_pool_deinit(&pool);
 }
 
+static void a_large_block_comes_back(void **state)
+{
+    (void)state;
+    struct block_pool pool = { 0 };
+    struct block *block = block_pool_new(&pool, 1 << 20);
+    block_unref(block);
+    assert_ptr_equal(block_pool_new(&pool, (1 << 20) - 1000), block); /* a little less finds it */
+    assert_int_equal(block->cap, (1 << 20) - 1000);
+    block_unref(block);
+    assert_int_equal(pool.n_large_bytes, block->size);
+    struct block *small = block_pool_new(&pool, LARGE_BLOCK_MIN);
+    assert_ptr_not_equal(small, block); /* half of it would lie idle */
+    block_unref(small);
+    block_pool_deinit(&pool);
+}
+
+/* What was kept before is not kept for ever. */
+static void the_newest_large_blocks_are_kept(void **state)
+{
+    (void)state;
+    enum { N = LARGE_BYTES_MAX / LARGE_BLOCK_MIN + 4 };
+    struct block_pool pool = { 0 };
+    struct block *held[N];
+    for (int i = 0; i < N; i++)
+        held[i] = block_pool_new(&pool, LARGE_BLOCK_MIN);
+    for (int i = 0; i < N; i++)
+        block_unref(held[i]);
+    assert_in_range(pool.n_large_bytes, LARGE_BYTES_MAX / 2, LARGE_BYTES_MAX);
+    struct block *block = block_pool_new(&pool, 1 << 20);
+    block_unref(block);
+    assert_in_range(pool.n_large_bytes, 1 << 20, LARGE_BYTES_MAX);
+    assert_ptr_equal(block_pool_new(&pool, 1 << 20), block);
+    block_unref(block);
+    block_unref(block_pool_new(&pool, LARGE_BYTES_MAX + 1)); /* too large to keep */
+    assert_in_range(pool.n_large_bytes, 1 << 20, LARGE_BYTES_MAX);
+    block_pool_deinit(&pool);
+    assert_int_equal(pool.n_large_bytes, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -86,6 +125,8 @@ int main(void)
         kit_test(the_current_block_begins_anew_when_nobody_uses_it),
         kit_test(a_full_block_gives_way),
         kit_test(the_pool_keeps_only_so_many),
+        kit_test(a_large_block_comes_back),
+        kit_test(the_newest_large_blocks_are_kept),
     };
     return kit_run("block", tests, KIT_LENGTH(tests));
 }

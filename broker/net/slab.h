@@ -3,7 +3,8 @@
  * Each has an address, as with malloc(3), and a name of 32 bits, which is what others of
  * its kind link to: a million subscriptions are mostly links. Things of one size (in
  * steps of 4 bytes) share chunks of 64 KiB; a chunk that is empty goes back to the
- * system. A thing stays where it is, and its chunk knows the slab, so it is given
+ * system. A thing is aligned to 8 bytes if its size is a multiple of that, else to
+ * 4 (SLAB_ALIGNED). It stays where it is, and its chunk knows the slab, so it is given
  * back by its address alone. Memory comes uninitialised.
  *
  * A zeroed slab is an empty one. Under AddressSanitizer each thing is a block of

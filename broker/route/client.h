@@ -24,9 +24,8 @@ struct hold {
     struct client *last;
     const struct lane *full;  /* one that was more than half full at the last look; or NULL */
     uint64_t mark_sent;       /* conn.bytes_out at the last look */
-    uint64_t until_ns;        /* stalled: the penalty lasts until then */
     int mark;                 /* bytes in the kernel (SIOCOUTQ) at the last look */
-    bool stalled;             /* `wait` is treated as `drop-old` */
+    bool stalled;             /* `wait` is treated as `drop-old`, at least until the timer says */
 };
 
 /* In order of use; what most clients never need is made when they do. 448 bytes: there may be

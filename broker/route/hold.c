@@ -58,14 +58,12 @@ static void free_hold(struct client *client)
 
 static void stall(struct client *client)
 {
-    uint64_t now = now_of(client);
     if (!make_hold(client))
         return; /* the next message tries again */
     client->hold->stalled = true;
-    client->hold->until_ns = now + HOLD_PENALTY_MS * MS;
     look(client);
     hold_release_all(client);
-    wake_at(client, client->hold->until_ns);
+    wake_at(client, now_of(client) + HOLD_PENALTY_MS * MS);
 }
 
 /* Once a second while it holds; at the end of the penalty, and then once a

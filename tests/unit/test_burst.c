@@ -3,21 +3,8 @@
  */
 #include "broker/net/burst.h"
 
+#include "tests/unit/scarce_malloc.h"
 #include "tests/unit/sent_kit.h"
-
-/* Of everything that is linked here (ld's --wrap). */
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-static uint32_t mallocs_left = UINT32_MAX;
-
-void *__wrap_malloc(size_t size)
-{
-    if (mallocs_left == 0)
-        return NULL;
-    mallocs_left -= mallocs_left != UINT32_MAX;
-    return __real_malloc(size);
-}
 
 /* ---- the burst itself ----------------------------------------------------------- */
 

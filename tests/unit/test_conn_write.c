@@ -4,44 +4,10 @@
 #include "broker/net/conn.h"
 
 #include "broker/net/burst.h"
-#include "tests/unit/route_kit.h"
-
-/* Of everything that is linked here (ld's --wrap). */
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-static uint32_t mallocs_left = UINT32_MAX;
-
-void *__wrap_malloc(size_t size)
-{
-    if (mallocs_left == 0)
-        return NULL;
-    mallocs_left -= mallocs_left != UINT32_MAX;
-    return __real_malloc(size);
-}
-
-/* Frames of one client that arrive together. */
-struct train {
-    uint8_t bytes[400000];
-    size_t len;
-};
+#include "tests/unit/scarce_malloc.h"
+#include "tests/unit/train_kit.h"
 
 static struct train train;
-
-static void add(const char *subject, uint64_t number, size_t size)
-{
-    struct frame frame = {
-        .op = OP_MESSAGE,
-        .subject = subject,
-        .subject_len = strlen(subject),
-        .payload_len = size,
-    };
-    assert_true(sizeof train.bytes - train.len >= FRAME_MAX_HEAD + size);
-    train.len += frame_write_head(train.bytes + train.len, &frame);
-    memset(train.bytes + train.len, 0, size);
-    store_be64(train.bytes + train.len, number);
-    train.len += size;
-}
 
 static void sub_both(struct cli *cli)
 {
@@ -55,13 +21,14 @@ static void add_stretches(uint64_t first, uint64_t end, size_t size)
 {
     train.len = 0;
     for (uint64_t i = first; i < end; i++)
-        add(i % 2 ? "x.one" : "x.two", i, size);
+        train_add(&train, i % 2 ? "x.one" : "x.two", i, size);
 }
 
 /* All of it is with the broker before its next round. */
 static void send_train(const struct cli *cli)
 {
-    setsockopt(cli->fd, SOL_SOCKET, SO_SNDBUF, NULL, 0);
+    const int room = 1 << 20;
+    assert_int_equal(setsockopt(cli->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
     assert_int_equal(write(cli->fd, train.bytes, train.len), train.len);
 }
 
@@ -175,7 +142,7 @@ static void an_answer_keeps_its_place(void **state)
     add_stretches(0, BURST_STRETCHES + 100, 8);
     struct envelope ping = { .op = OP_PING, .ref = 7 };
     train.len += envelope_write(train.bytes + train.len, 64, &ping);
-    add("x.one", BURST_STRETCHES + 100, 8);
+    train_add(&train, "x.one", BURST_STRETCHES + 100, 8);
     send_train(a);
     expect_row(a, 0, BURST_STRETCHES + 100);
     assert_int_equal(expect(a, OP_PONG)->e.ref, 7);
@@ -313,10 +280,10 @@ static void who_ends_is_not_held(void **state)
     assert_true(b->client->conn.out.blocked);
     assert_true(outq_is_empty(&a->client->conn.out));
     train.len = 0;
-    add("x.two", 1, 8);
-    add("nobody", 2, 8);
-    add("x.two", 3, 8);  /* for this one there is no entry */
-    add("x.one", 4, 60); /* does not fit behind the first */
+    train_add(&train, "x.two", 1, 8);
+    train_add(&train, "nobody", 2, 8);
+    train_add(&train, "x.two", 3, 8);  /* for this one there is no entry */
+    train_add(&train, "x.one", 4, 60); /* does not fit behind the first */
     send_train(a);
     turn_with_mallocs(1);
     assert_int_equal(session.net.n_conns, 1);
@@ -339,7 +306,7 @@ static void who_cannot_be_waited_for_ends(void **state)
     turn();
     assert_true(a->client->conn.out.blocked);
     train.len = 0;
-    add("x", 1, 8);
+    train_add(&train, "x", 1, 8);
     send_train(a);
     turn_with_mallocs(0);
     if (KIT_SANITIZED) /* only then does a slab ask malloc(3) for each thing */
@@ -360,7 +327,7 @@ static void who_ends_with_its_run_says_no_more(void **state)
     sub.sub.sid = 2;
     sub.sub.pattern = (struct piece){ "y", 1 };
     train.len = 0;
-    add("x", 1, 8);
+    train_add(&train, "x", 1, 8);
     train.len += envelope_write(train.bytes + train.len, 64, &sub);
     send_train(a);
     turn_with_mallocs(0);
@@ -384,7 +351,7 @@ static void nothing_is_sent_behind_a_hole(void **state)
     enum status status;
     const struct dest *dest = dest_find(&session.route, "x.one", 5, &status);
     train.len = 0;
-    add("x.one", 1, 8);
+    train_add(&train, "x.one", 1, 8);
     memcpy(block->data, train.bytes, train.len);
     empty_pool();
     mallocs_left = 0;

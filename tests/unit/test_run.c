@@ -1,45 +1,31 @@
 /* Runs: a stream is pushed in one piece, and whatever comes in between keeps its place. */
 #include "broker/route/run.h"
 
-#include "tests/unit/route_kit.h"
+#include "tests/unit/train_kit.h"
 
-/* Frames of one client that arrive together. */
-struct train {
-    uint8_t bytes[60000];
-    size_t len;
-};
-
-static void add(struct train *burst, const char *subject, uint64_t number)
+static void add(struct train *train, const char *subject, uint64_t number)
 {
-    struct frame frame = {
-        .op = OP_MESSAGE,
-        .subject = subject,
-        .subject_len = strlen(subject),
-        .payload_len = 8,
-    };
-    burst->len += frame_write_head(burst->bytes + burst->len, &frame);
-    store_be64(burst->bytes + burst->len, number);
-    burst->len += 8;
+    train_add(train, subject, number, 8);
 }
 
-static void add_ref(struct train *burst, int op, uint64_t ref)
+static void add_ref(struct train *train, int op, uint64_t ref)
 {
     struct envelope e = { .op = (uint8_t)op, .ref = ref };
-    burst->len += envelope_write(burst->bytes + burst->len, 64, &e);
+    train->len += envelope_write(train->bytes + train->len, 64, &e);
 }
 
 static void a_stream_is_one_push(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
     struct cli *b = cli_open();
     cli_sub(b, 1, "x");
     for (uint64_t i = 0; i < 1000; i++)
-        add(&burst, "x", i);
+        add(&train, "x", i);
     uint64_t writes = counters.writes;
-    cli_write(a, burst.bytes, burst.len);
+    cli_write(a, train.bytes, train.len);
     turn();
     assert_int_equal(counters.writes, writes + 1);
     assert_int_equal(counters.messages_in, 1000);
@@ -56,23 +42,23 @@ static void a_stream_is_one_push(void **state)
 
 static void what_stands_between_keeps_its_place(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
     cli_sub(a, 1, "x");
     cli_sub(a, 2, "y");
-    burst.len = 0;
-    add(&burst, "x", 1);
-    add(&burst, "x", 2);
-    add(&burst, "y", 3);
-    add_ref(&burst, OP_PING, 4);
-    add(&burst, "nobody", 5);
-    add(&burst, "y", 6);
-    add(&burst, "$SYS.x", 7);
-    add(&burst, "y", 8);
-    add_ref(&burst, OP_CONFIRM, 9);
-    cli_write(a, burst.bytes, burst.len);
+    train.len = 0;
+    add(&train, "x", 1);
+    add(&train, "x", 2);
+    add(&train, "y", 3);
+    add_ref(&train, OP_PING, 4);
+    add(&train, "nobody", 5);
+    add(&train, "y", 6);
+    add(&train, "$SYS.x", 7);
+    add(&train, "y", 8);
+    add_ref(&train, OP_CONFIRM, 9);
+    cli_write(a, train.bytes, train.len);
     for (uint64_t i = 1; i < 4; i++)
         assert_int_equal(number_of(expect(a, OP_MESSAGE)), i);
     expect(a, OP_PONG);
@@ -94,20 +80,20 @@ static void what_stands_between_keeps_its_place(void **state)
 /* What was shared out to a subscription that ends in the same read is still its own. */
 static void a_subscription_ends_between(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
     struct cli *b = cli_open();
     cli_sub(a, 1, "x");
     cli_sub(b, 1, "x");
-    burst.len = 0;
-    add(&burst, "x", 1);
+    train.len = 0;
+    add(&train, "x", 1);
     struct envelope unsub = { .op = OP_UNSUB };
     unsub.unsub.ref = unsub.unsub.sid = 1;
-    burst.len += envelope_write(burst.bytes + burst.len, 64, &unsub);
-    add(&burst, "x", 2); /* where that goes is looked up anew */
-    cli_write(a, burst.bytes, burst.len);
+    train.len += envelope_write(train.bytes + train.len, 64, &unsub);
+    add(&train, "x", 2); /* where that goes is looked up anew */
+    cli_write(a, train.bytes, train.len);
     assert_int_equal(number_of(expect(a, OP_MESSAGE)), 1);
     expect(a, OP_OK);
     expect_silence(a);
@@ -121,7 +107,7 @@ static void a_subscription_ends_between(void **state)
 /* The same plain receivers, but for one of the subjects there are others as well. */
 static void a_group_hears_its_subject(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -130,10 +116,10 @@ static void a_group_hears_its_subject(void **state)
     cli_sub(b, 1, "x.*");
     cli_sub(c, 1, "x.two", .group = "g");
     for (int round = 0; round < 3; round++) {
-        burst.len = 0;
+        train.len = 0;
         for (uint64_t i = 0; i < 20; i++)
-            add(&burst, i % 2 ? "x.two" : "x.one", i);
-        cli_write(a, burst.bytes, burst.len);
+            add(&train, i % 2 ? "x.two" : "x.one", i);
+        cli_write(a, train.bytes, train.len);
         for (uint64_t i = 0; i < 20; i++) {
             assert_int_equal(number_of(expect(b, OP_MESSAGE)), i);
             if (i % 2)
@@ -151,7 +137,7 @@ static void a_group_hears_its_subject(void **state)
 /* Two subjects, one queue: what went to the one takes room from the other. */
 static void subjects_share_a_queue(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -164,10 +150,10 @@ static void subjects_share_a_queue(void **state)
     conn_dirty(&b->client->conn);
     turn();
     assert_true(b->client->conn.out.blocked);
-    burst.len = 0;
+    train.len = 0;
     for (uint64_t i = 0; i < 60; i++)
-        add(&burst, i % 2 ? "x.two" : "x.one", i);
-    cli_write(a, burst.bytes, burst.len);
+        add(&train, i % 2 ? "x.two" : "x.one", i);
+    cli_write(a, train.bytes, train.len);
     for (uint64_t i = 0; i < 60; i += 2)
         assert_int_equal(number_of(expect(c, OP_MESSAGE)), i);
     assert_int_equal(counters.lost_drop_new, 50);
@@ -182,16 +168,16 @@ static void subjects_share_a_queue(void **state)
  * keeps up loses nothing of a small queue to a large read. */
 static void a_run_ends_where_the_room_does(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
     struct cli *b = cli_open();
     cli_sub(b, 1, "x", .policy = POLICY_DROP_NEW, .messages = 10);
-    burst.len = 0;
+    train.len = 0;
     for (uint64_t i = 0; i < 15; i++)
-        add(&burst, "x", i);
-    cli_write(a, burst.bytes, burst.len);
+        add(&train, "x", i);
+    cli_write(a, train.bytes, train.len);
     for (uint64_t i = 0; i < 15; i++)
         assert_int_equal(number_of(expect(b, OP_MESSAGE)), i);
     assert_int_equal(counters.lost_drop_new, 0);
@@ -203,29 +189,29 @@ static void a_run_ends_where_the_room_does(void **state)
 /* Frames that come in pieces, split at every byte. */
 static void every_split_gives_the_same(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
     cli_sub(a, 1, "x.*");
-    burst.len = 0;
-    add(&burst, "x.one", 1);
-    add_ref(&burst, OP_PING, 2);
-    add(&burst, "x.one", 3);
-    add_ref(&burst, OP_PING, 4);
-    add(&burst, "x.two", 5);
-    for (size_t cut = 1; cut < burst.len; cut++) {
-        cli_write(a, burst.bytes, cut);
+    train.len = 0;
+    add(&train, "x.one", 1);
+    add_ref(&train, OP_PING, 2);
+    add(&train, "x.one", 3);
+    add_ref(&train, OP_PING, 4);
+    add(&train, "x.two", 5);
+    for (size_t cut = 1; cut < train.len; cut++) {
+        cli_write(a, train.bytes, cut);
         turn();
-        cli_write(a, burst.bytes + cut, burst.len - cut);
+        cli_write(a, train.bytes + cut, train.len - cut);
         assert_int_equal(number_of(expect(a, OP_MESSAGE)), 1);
         assert_int_equal(expect(a, OP_PONG)->e.ref, 2);
         assert_int_equal(number_of(expect(a, OP_MESSAGE)), 3);
         assert_int_equal(expect(a, OP_PONG)->e.ref, 4);
         assert_int_equal(number_of(expect(a, OP_MESSAGE)), 5);
     }
-    for (size_t i = 0; i < burst.len; i++) {
-        cli_write(a, burst.bytes + i, 1);
+    for (size_t i = 0; i < train.len; i++) {
+        cli_write(a, train.bytes + i, 1);
         turn();
     }
     for (int i = 0; i < 3; i++)
@@ -269,7 +255,7 @@ static void a_large_frame_in_pieces(void **state)
 
 static void goodbye_is_the_last_word(void **state)
 {
-    static struct train burst;
+    static struct train train;
     (void)state;
     start();
     struct cli *a = cli_open();
@@ -278,10 +264,10 @@ static void goodbye_is_the_last_word(void **state)
     cli_publish(a, "x", 1, 0); /* so that its receivers are known */
     expect(b, OP_MESSAGE);
     struct envelope goodbye = { .op = OP_GOODBYE };
-    burst.len = envelope_write(burst.bytes, sizeof burst.bytes, &goodbye);
-    add(&burst, "x", 2);
-    add(&burst, "y", 3);
-    cli_write(a, burst.bytes, burst.len);
+    train.len = envelope_write(train.bytes, sizeof train.bytes, &goodbye);
+    add(&train, "x", 2);
+    add(&train, "y", 3);
+    cli_write(a, train.bytes, train.len);
     expect_silence(b); /* what follows it is not looked at */
     cli_close(a);
     assert_int_equal(counters.left, 1);

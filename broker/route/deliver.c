@@ -36,6 +36,7 @@ void deliver_share(struct burst *burst, const struct run *run, const struct dest
         struct conn *conn = &r->client->conn;
         if (!conn_is_live(conn))
             continue;
+        __builtin_prefetch(r->to); /* its sids are wanted when the burst is written */
         outq_share(&conn->out, burst, stretch, r->to);
         conn_dirty(conn);
     }

@@ -29,6 +29,7 @@ struct dest_cache {
     uint32_t sweep_at;
     uint64_t swept_generation; /* all that is left is at least that fresh */
     uint64_t sweep_generation; /* of the sweep under way */
+    bool sweep_again;          /* one has become stale since it began */
 };
 
 struct dest_cache *dest_cache_new(void)
@@ -166,6 +167,7 @@ void dest_prefetch(const struct route *route, const struct dest_key *keys, unsig
         if (!dest)
             continue;
         __builtin_prefetch(&dest->generation);
+        __builtin_prefetch(&dest->n_receivers);
         __builtin_prefetch(dest->head);
     }
 }
@@ -193,6 +195,19 @@ struct dest *dest_find(struct route *route, const char *subject, size_t len,
     return make(route, &key, ret_status);
 }
 
+/* It may be in use right now: so it is swept away later. */
+void dest_changed(struct route *route, const char *subject, size_t len)
+{
+    struct dest_key key = dest_key(route, subject, len);
+    struct slot *slot = find_slot(route, &key);
+    if (!slot || slot->dest->generation != route->generation)
+        return;
+    slot->dest->generation = 0;
+    route->epoch++;
+    route->dests->swept_generation = 0;
+    route->dests->sweep_again = true;
+}
+
 void dest_remember(struct client *client, struct dest *dest)
 {
     uint64_t epoch = client->route->epoch;
@@ -214,7 +229,8 @@ void dest_sweep(struct route *route)
             empty_slot(route, slot);
         cache->sweep_at = (cache->sweep_at + 1) & (cache->n_slots - 1);
         if (cache->sweep_at == 0) {
-            cache->swept_generation = cache->sweep_generation;
+            cache->swept_generation = cache->sweep_again ? 0 : cache->sweep_generation;
+            cache->sweep_again = false;
             return;
         }
     }

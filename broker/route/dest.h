@@ -103,5 +103,7 @@ struct dest *dest_find(struct route *route, const char *subject, size_t len,
 /* The client's message went there, and its next one may. */
 void dest_remember(struct client *client, struct dest *dest);
 
+/* Only this one subject's receivers have changed. Frees nothing. */
+void dest_changed(struct route *route, const char *subject, size_t len);
 /* Frees a few stale ones. Called once a round. */
 void dest_sweep(struct route *route);

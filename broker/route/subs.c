@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/route/dest.h"
 #include "broker/route/hold.h"
 #include "broker/route/latest.h"
 #include "broker/route/route.h"
@@ -75,6 +76,15 @@ static slab_ref *list_of(struct node *node, const struct registration *reg)
     return reg->lane.is_service ? &node->services : &node->subs;
 }
 
+/* A pattern without wildcards is one subject: the answers for all others stay good. */
+static void node_changed(struct route *route, const struct node *node)
+{
+    if (node->edge.parent)
+        route_changed(route);
+    else
+        dest_changed(route, node->text, node->edge.len);
+}
+
 /* 0 or -ENOMEM, and then nothing has happened. */
 static int registration_begin(struct route *route, struct client *client,
                               struct registration *reg, const char *pattern, size_t pattern_len)
@@ -89,7 +99,7 @@ static int registration_begin(struct route *route, struct client *client,
     reg->client = client;
     reg->node = slab_ref_of(node);
     hang_on(&route->slab, list_of(node, reg), reg);
-    route_changed(route);
+    node_changed(route, node);
     return 0;
 }
 
@@ -97,10 +107,10 @@ static void registration_end(struct route *route, struct registration *reg)
 {
     struct node *node = slab_at(&route->slab, reg->node);
     take_off(&route->slab, list_of(node, reg), reg);
+    node_changed(route, node);
     index_release(&route->index, node);
     reg->node = 0;
     table_remove(&reg->client->sids, &sid_kind, &route->slab, reg);
-    route_changed(route);
     lane_unref(&reg->lane);
 }
 

@@ -17,12 +17,15 @@ enum {
     FRAMES_AHEAD = 8,
 };
 
-/* The input at hand. */
+/* The input at hand, and the subjects of its next frames: see look_ahead(). */
 struct walk {
     struct client *client;
     struct block *block;
     uint32_t to;
-    uint32_t looked_to; /* see look_ahead() */
+    uint32_t looked_to;
+    unsigned n_ahead;
+    unsigned at_ahead;
+    struct dest_key ahead[FRAMES_AHEAD];
 };
 
 static inline bool same16(const uint8_t *a, const uint8_t *b)
@@ -84,33 +87,43 @@ static inline bool find_subject(const struct route *route, const uint8_t *head, 
  * Those of the next few messages are begun together. */
 static void look_ahead(struct walk *walk, uint32_t p)
 {
-    struct dest_key keys[FRAMES_AHEAD];
     unsigned n = 0;
     while (n < FRAMES_AHEAD && walk->to - p > FRAME_AT_SUBJECT + 1) {
         const uint8_t *frame = walk->block->data + p;
         uint32_t len = load_be32(frame);
         if (len >= walk->to - p - FRAME_PREFIX || !is_fixed_message(frame, len) ||
             !find_subject(walk->client->route, frame + FRAME_AT_SUBJECT,
-                          len - HEAD_BEFORE_SUBJECT, &keys[n]))
+                          len - HEAD_BEFORE_SUBJECT, &walk->ahead[n]))
             break;
         p += FRAME_PREFIX + len;
         n++;
     }
-    dest_prefetch(walk->client->route, keys, n);
+    dest_prefetch(walk->client->route, walk->ahead, n);
     walk->looked_to = p;
+    walk->n_ahead = n;
+    walk->at_ahead = 0;
 }
 
-/* One that it did not use of late, but somebody did. */
-static struct dest *cached_dest(struct walk *walk, const uint8_t *frame, uint32_t room)
+/* What the message's subject is looked up by; NULL: it is not to be found the short way. Between
+ * two that are asked for there may have been some that nobody had to look up. */
+static const struct dest_key *next_key(struct walk *walk, const uint8_t *frame)
 {
-    struct client *client = walk->client;
-    struct dest_key key;
+    const char *subject = (const char *)frame + FRAME_AT_SUBJECT;
     uint32_t p = (uint32_t)(frame - walk->block->data);
     if (p >= walk->looked_to)
         look_ahead(walk, p);
-    if (!find_subject(client->route, frame + FRAME_AT_SUBJECT, room, &key))
-        return NULL;
-    struct dest *dest = dest_peek(client->route, &key);
+    while (walk->at_ahead < walk->n_ahead && walk->ahead[walk->at_ahead].subject < subject)
+        walk->at_ahead++;
+    return walk->at_ahead < walk->n_ahead ? &walk->ahead[walk->at_ahead] : NULL;
+}
+
+/* One that it did not use of late, but somebody did. */
+static __attribute__((noinline)) struct dest *cached_dest(struct walk *walk,
+                                                        const uint8_t *frame)
+{
+    struct client *client = walk->client;
+    const struct dest_key *key = next_key(walk, frame);
+    struct dest *dest = key ? dest_peek(client->route, key) : NULL;
     if (!dest || dest->is_sys)
         return NULL;
     dest_remember(client, dest);
@@ -129,7 +142,7 @@ static inline struct dest *known_dest(struct walk *walk, const uint8_t *frame, u
         return client->recent[0];
     if (is_for(client->recent[1], subject, room))
         return client->recent[1];
-    return cached_dest(walk, frame, room);
+    return cached_dest(walk, frame);
 }
 
 static inline bool is_plain(uint32_t word, uint32_t body_len)
@@ -182,7 +195,7 @@ static bool length_is_good(struct client *client, uint32_t len)
 uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
 {
     struct client *client = (struct client *)conn;
-    struct walk walk = { client, block, to, from };
+    struct walk walk = { .client = client, .block = block, .to = to, .looked_to = from };
     uint32_t p = from;
     uint64_t n = 0;
     uint64_t before = client->n_messages;

@@ -138,6 +138,33 @@ static void answers_of_another_generation_are_stale(void **state)
     stop();
 }
 
+static void a_change_of_one_subject_is_its_own(void **state)
+{
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct dest *other = find("y");
+    find("x");
+    uint64_t walked = counters.lookups_walked;
+    uint64_t epoch = session.route.epoch;
+    cli_sub(a, 1, "x");
+    assert_true(session.route.epoch > epoch);
+    assert_ptr_equal(find("y"), other);
+    assert_int_equal(counters.lookups_walked, walked);
+    assert_int_equal(find("x")->n_receivers, 1);
+    struct lane *lane = &sid_find(a->client, 1)->lane;
+    audience_ref(&lane->solo);
+    cli_unsub(a, 1, OP_UNSUB);
+    expect(a, OP_OK);
+    for (int i = 0; i < 200 && lane->solo.refs > 1; i++)
+        turn();
+    assert_int_equal(lane->solo.refs, 1); /* swept away */
+    lane_unref(lane);
+    assert_int_equal(find("x")->n_receivers, 0);
+    cli_close(a);
+    stop();
+}
+
 static void a_subject_that_breaks_the_grammar(void **state)
 {
     enum status status;
@@ -187,6 +214,7 @@ int main(void)
         kit_test(what_ends_by_itself_goes_one_by_one),
         kit_test(the_head_is_the_subject_as_msgpack),
         kit_test(answers_of_another_generation_are_stale),
+        kit_test(a_change_of_one_subject_is_its_own),
         kit_test(a_subject_that_breaks_the_grammar),
         kit_test(the_cache_is_bounded_and_swept),
     };

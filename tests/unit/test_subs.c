@@ -73,13 +73,18 @@ static void what_is_queued_outlives_the_subscription(void **state)
     stop();
 }
 
+/* But for those that concern one subject, whose answer alone becomes stale. */
 static void generations_rise_with_every_change(void **state)
 {
     (void)state;
     start();
     struct cli *a = cli_open();
     uint64_t before = session.route.generation;
-    cli_sub(a, 1, "x");
+    cli_sub(a, 2, "x");
+    cli_unsub(a, 2, OP_UNSUB);
+    expect(a, OP_OK);
+    assert_int_equal(session.route.generation, before);
+    cli_sub(a, 1, "x.>");
     assert_int_equal(session.route.generation, before + 1);
     cli_unsub(a, 1, OP_UNSUB);
     expect(a, OP_OK);

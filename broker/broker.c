@@ -6,31 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
+#    include <systemd/sd-daemon.h>
 #endif
 
 #include "broker/info.h"
+#include "broker/listen.h"
 #include "broker/loop/loop.h"
 #include "broker/loop/signals.h"
-#include "broker/net/inherited.h"
-#include "broker/net/listener.h"
+#include "broker/reload.h"
 #include "broker/session/session.h"
-#include "proto/transport/default_path.h"
+#include "broker/watch/log.h"
 
 struct broker {
     struct loop *loop;
     struct signals *signals;
-    struct listener *listeners[INFO_LISTENERS_MAX];
-    char *shown[INFO_LISTENERS_MAX]; /* of one that was handed over: address and name */
-    size_t n_listeners;
+    struct listen listen;
     struct counters counters;
     struct session session;
     struct info info;
+    struct reload reload;
     struct timer drain_timer;
     struct timer log_timer; /* stderr did not take all */
 };
@@ -65,128 +62,13 @@ static const struct listener_handler listener_handler = {
     .refused = on_refused,
 };
 
-static int listen_failed(const struct setup_error *error, int code)
-{
-    log_err("%s", error->why);
-    return code == -EADDRINUSE ? EXIT_UNAVAILABLE : EXIT_CANTCREAT;
-}
-
-/* "unix:/run/a.sock (a.socket)": where a socket that was handed over is bound, and the
- * name that it came with. NULL if it is bound nowhere that we know. */
-static char *show_inherited(const struct inherited *inherited)
-{
-    enum { HEAD = offsetof(struct sockaddr_un, sun_path) };
-    struct sockaddr_un bound = { 0 };
-    struct address address = { .kind = ADDRESS_PATH };
-    socklen_t len = sizeof bound;
-    char text[ADDRESS_TEXT_MAX], *shown = NULL;
-    if (getsockname(inherited->fd, (struct sockaddr *)&bound, &len) < 0 || len <= HEAD + 1 ||
-        len > sizeof bound)
-        return NULL;
-    bool abstract = bound.sun_path[0] == '\0';
-    if (abstract)
-        address.kind = ADDRESS_ABSTRACT;
-    memcpy(address.name, bound.sun_path + abstract, len - HEAD - abstract);
-    if (address_format(&address, text, sizeof text) < 0 ||
-        asprintf(&shown, "%s (%s)", text, inherited->name) < 0)
-        return NULL;
-    return shown;
-}
-
-static int adopt(struct broker *broker, const struct inherited *inherited,
-                 struct setup_error *error)
-{
-    size_t i = broker->n_listeners;
-    if (i == INFO_LISTENERS_MAX)
-        return setup_fail(error, -E2BIG, "systemd passed more than %d sockets",
-                          INFO_LISTENERS_MAX);
-    int r = listener_adopt(&broker->listeners[i], broker->loop, inherited->fd, inherited->name,
-                           &listener_handler, broker, error);
-    if (r == 0)
-        broker->shown[broker->n_listeners++] = show_inherited(inherited);
-    return r;
-}
-
-static int listen_inherited(struct broker *broker)
-{
-    struct setup_error error = { "" };
-    struct inherited *list = NULL;
-    int n = inherited_take(&list, &error);
-    int r = n < 0 ? n : 0;
-    for (int i = 0; i < n && r == 0; i++)
-        r = adopt(broker, &list[i], &error);
-    inherited_free(list, n > 0 ? (size_t)n : 0);
-    return r < 0 ? listen_failed(&error, r) : 0;
-}
-
-static int listen_on(struct broker *broker, const struct address *address,
-                     const struct sockpath_options *options)
-{
-    struct setup_error error = { "" };
-    int r = listener_new(&broker->listeners[broker->n_listeners], broker->loop, address, options,
-                         &listener_handler, broker, &error);
-    if (r < 0)
-        return listen_failed(&error, r);
-    broker->n_listeners++;
-    return 0;
-}
-
-static int listen_default(struct broker *broker, const struct options *options)
-{
-    struct sockpath_options socket = options->socket;
-    struct address address;
-    bool system = options->scope ? options->scope == 's' : getuid() == 0;
-    int r = 0;
-    socket.parent_mode = system ? 0755 : 0700;
-    if (system && !options->has_mode)
-        socket.mode = SOCKPATH_MODE_SYSTEM;
-    if (system)
-        default_path_system(&address);
-    else
-        r = default_path_user(&address);
-    if (r == -ENXIO) {
-        log_err("XDG_RUNTIME_DIR is not set, so there is no place for a user's socket: set it, or "
-                "name a socket with --listen unix:/path");
-        return EXIT_CANTCREAT;
-    }
-    if (r < 0) {
-        log_err("the default socket's path is too long: name another with --listen unix:/path");
-        return EXIT_CANTCREAT;
-    }
-    return listen_on(broker, &address, &socket);
-}
-
-static int listen_all(struct broker *broker, const struct options *options)
-{
-    int code = listen_inherited(broker);
-    for (size_t i = 0; i < options->n_listen && code == 0; i++)
-        code = listen_on(broker, &options->listen[i], &options->socket);
-    if (code == 0 && broker->n_listeners == 0)
-        code = listen_default(broker, options);
-    for (size_t i = 0; i < broker->n_listeners && code == 0; i++) {
-        broker->info.listeners[i] =
-            broker->shown[i] ? broker->shown[i] : listener_name(broker->listeners[i]);
-        log_info("listening on %s", broker->info.listeners[i]);
-    }
-    broker->info.n_listeners = broker->n_listeners;
-    return code;
-}
-
 /* ---- stopping ---------------------------------------------------------------- */
 
 static void on_drain_limit(struct timer *timer, uint64_t now_ns)
 {
-    struct broker *broker =
-        (struct broker *)((char *)timer - offsetof(struct broker, drain_timer));
+    struct broker *broker = (struct broker *)((char *)timer - offsetof(struct broker, drain_timer));
     (void)now_ns;
     loop_stop(broker->loop);
-}
-
-/* Gives the path back at once, so that a successor can start while this one drains. */
-static struct listener *close_listener(struct listener *listener)
-{
-    listener_refuse_waiting(listener, STATUS_SHUTTING_DOWN);
-    return listener_free(listener);
 }
 
 static void on_stop(void *userdata, int signo)
@@ -199,19 +81,34 @@ static void on_stop(void *userdata, int signo)
     }
     log_info("%s: saying goodbye to %u clients", strsignal(signo), broker->session.net.n_conns);
     tell_systemd("STOPPING=1");
-    for (size_t i = 0; i < broker->n_listeners; i++)
-        broker->listeners[i] = close_listener(broker->listeners[i]);
-    broker->info.n_listeners = 0;
+    listen_refuse(&broker->listen); /* a successor can start while this one drains */
     session_drain(&broker->session);
     uint64_t limit = loop_now_ns(broker->loop) + DRAIN_LIMIT_MS * UINT64_C(1000000);
     if (loop_arm(broker->loop, &broker->drain_timer, limit) < 0)
         loop_stop(broker->loop);
 }
 
+/* ---- the configuration ---------------------------------------------------------- */
+
+/* What changes while the broker runs. `before` is NULL at the start. */
+static void broker_apply_config(void *userdata, const struct config *before,
+                                const struct config *now)
+{
+    struct broker *broker = userdata;
+    enum log_level level = LOG_LEVEL_INFO;
+    (void)before;
+    (void)log_level_parse(&level, config_text(now, CONFIG_LOG_LEVEL));
+    log_set_level(level);
+    session_set_limits(&broker->session, &now->limits);
+    session_set_policy(&broker->session, now->policy);
+}
+
+static const struct reload_ops reload_ops = { .apply = broker_apply_config };
+
 static void on_reload(void *userdata)
 {
-    (void)userdata;
-    log_info("SIGHUP: there is no configuration to read again");
+    struct broker *broker = userdata;
+    reload_run(&broker->reload, "SIGHUP");
 }
 
 static const struct signals_handler signals_handler = { .stop = on_stop, .reload = on_reload };
@@ -259,9 +156,10 @@ static int os_error(const char *what, int code)
     return EXIT_OSERR;
 }
 
-static int start(struct broker *broker, const struct options *options)
+static int start(struct broker *broker)
 {
-    int r = loop_new(&broker->loop, options->loop);
+    const struct config *config = broker->reload.config;
+    int r = loop_new(&broker->loop, config_text(config, CONFIG_LOOP));
     if (r < 0)
         return os_error("the event loop", r);
     r = signals_new(&broker->signals, broker->loop, &signals_handler, broker);
@@ -271,19 +169,21 @@ static int start(struct broker *broker, const struct options *options)
     r = session_init(&broker->session, broker->loop, &broker->counters);
     if (r < 0)
         return os_error("the session layer", r);
-    info_register(&broker->info, &broker->session);
+    broker_apply_config(broker, NULL, config);
+    info_register(&broker->info, &broker->session, &broker->listen);
+    reload_register(&broker->reload, &broker->session.sys);
     broker->drain_timer.fn = on_drain_limit;
     broker->log_timer.fn = on_log_timer;
     loop_set_hook(broker->loop, on_round, broker);
-    return listen_all(broker, options);
+    broker->listen.loop = broker->loop;
+    broker->listen.handler = &listener_handler;
+    broker->listen.userdata = broker;
+    return listen_open(&broker->listen, config);
 }
 
 static struct broker *broker_free(struct broker *broker)
 {
-    for (size_t i = 0; i < broker->n_listeners; i++) {
-        listener_free(broker->listeners[i]);
-        free(broker->shown[i]);
-    }
+    listen_close(&broker->listen);
     if (broker->session.loop)
         session_deinit(&broker->session);
     if (broker->loop) {
@@ -293,15 +193,34 @@ static struct broker *broker_free(struct broker *broker)
     if (broker->signals)
         signals_free(broker->signals);
     loop_free(broker->loop);
+    reload_deinit(&broker->reload);
     free(broker);
     return NULL;
 }
 
-int broker_main(const struct options *options)
+/* With the configuration that it is to have. 0, or the exit code. */
+static int make(struct broker **ret, const struct options *options)
 {
     struct broker *broker = calloc(1, sizeof *broker);
-    log_open(STDERR_FILENO, "brokerd", options->log_level);
-    int code = broker ? start(broker, options) : os_error("memory", -ENOMEM);
+    if (!broker)
+        return os_error("memory", -ENOMEM);
+    reload_init(&broker->reload, &options->source, &reload_ops, broker);
+    int r = reload_first(&broker->reload);
+    if (r < 0) {
+        broker_free(broker);
+        return r == -ENOMEM ? EXIT_OSERR : EXIT_CONFIG;
+    }
+    *ret = broker;
+    return 0;
+}
+
+int broker_main(const struct options *options)
+{
+    struct broker *broker = NULL;
+    log_open(STDERR_FILENO, "brokerd", LOG_LEVEL_INFO);
+    int code = make(&broker, options);
+    if (code == 0)
+        code = start(broker);
     if (code == 0) {
         tell_systemd("READY=1");
         log_flush(loop_now_ns(broker->loop));

@@ -4,5 +4,5 @@
 
 #include "broker/options.h"
 
-/* Runs a broker until it is asked to stop. The exit code. */
+/* Runs a broker until it is asked to stop. The exit code. `options` outlives it. */
 int broker_main(const struct options *options);

@@ -6,10 +6,12 @@
 
 enum { COUNTER_NAME_MAX = 48 };
 
-static void put_limits(msgpack_packer *out)
+/* What the wire allows, and what is in force of the configuration's. */
+static void put_limits(msgpack_packer *out, const struct session *session)
 {
+    struct limits limits = session->quota.limits;
     sys_put_key(out, "limits");
-    msgpack_pack_map(out, 7);
+    msgpack_pack_map(out, 7 + LIMITS_KEYS);
     sys_put_uint(out, "max-payload", MAX_PAYLOAD);
     sys_put_uint(out, "max-headers", MAX_HEADERS);
     sys_put_uint(out, "queue-bytes", SUB_QUEUE_BYTES);
@@ -17,14 +19,18 @@ static void put_limits(msgpack_packer *out)
     sys_put_uint(out, "connection-bytes", CONN_QUEUE_BYTES);
     sys_put_uint(out, "open-requests", MAX_OPEN_CALLS);
     sys_put_uint(out, "max-timeout-ms", MAX_TIMEOUT_MS);
+    for (size_t i = 0; i < LIMITS_KEYS; i++)
+        sys_put_uint(out, limits_key(i), *limits_value(&limits, i));
 }
 
-static void put_listeners(msgpack_packer *out, const struct info *info)
+static void put_listeners(msgpack_packer *out, const struct listen *listen)
 {
     sys_put_key(out, "listeners");
-    msgpack_pack_array(out, info->n_listeners);
-    for (size_t i = 0; i < info->n_listeners; i++)
-        msgpack_pack_str_with_body(out, info->listeners[i], strlen(info->listeners[i]));
+    msgpack_pack_array(out, listen->n);
+    for (size_t i = 0; i < listen->n; i++) {
+        const char *name = listen_name(listen, i);
+        msgpack_pack_str_with_body(out, name, strlen(name));
+    }
 }
 
 static enum status answer_info(void *userdata, const msgpack_object *body, msgpack_packer *out)
@@ -37,15 +43,15 @@ static enum status answer_info(void *userdata, const msgpack_object *body, msgpa
     sys_put_key(out, "instance");
     msgpack_pack_bin_with_body(out, session->instance, INSTANCE_LEN);
     sys_put_uint(out, "pid", (uint64_t)getpid());
-    sys_put_uint(out, "uid", session->own_uid);
+    sys_put_uint(out, "uid", getuid());
     sys_put_str(out, "loop", loop_backend_name(session->loop));
     sys_put_uint(out, "uptime-ms",
                  (loop_now_ns(session->loop) - info->since_ns) / UINT64_C(1000000));
     sys_put_uint(out, "clients", session->route.n_clients);
     sys_put_uint(out, "subscriptions", session->route.n_subs);
     sys_put_uint(out, "services", session->route.n_services);
-    put_listeners(out, info);
-    put_limits(out);
+    put_listeners(out, info->listen);
+    put_limits(out, session);
     return STATUS_OK;
 }
 
@@ -82,12 +88,13 @@ static enum status answer_stats(void *userdata, const msgpack_object *body, msgp
     return STATUS_OK;
 }
 
-void info_register(struct info *info, struct session *session)
+void info_register(struct info *info, struct session *session, const struct listen *listen)
 {
     info->session = session;
+    info->listen = listen;
     info->since_ns = loop_now_ns(session->loop);
-    info->info = (struct sys_service){ "$SYS.info", answer_info, info, NULL };
-    info->stats = (struct sys_service){ "$SYS.stats", answer_stats, info, NULL };
+    info->info = (struct sys_service){ "$SYS.info", answer_info, info, NULL, false };
+    info->stats = (struct sys_service){ "$SYS.stats", answer_stats, info, NULL, false };
     sys_register(&session->sys, &info->info);
     sys_register(&session->sys, &info->stats);
 }

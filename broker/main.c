@@ -1,4 +1,5 @@
 #include "broker/broker.h"
+#include "broker/check.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -21,7 +22,8 @@ static void hold_standard_descriptors(void)
 static void bound_what_malloc_keeps(void)
 {
 #ifdef M_MMAP_THRESHOLD
-    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* read blocks too: in the heap they would pin what lies below */
+    mallopt(M_MMAP_THRESHOLD,
+            256 << 10); /* read blocks too: in the heap they would pin what lies below */
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }
@@ -32,5 +34,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors();
     bound_what_malloc_keeps();
     int code = options_parse(&options, argc, argv);
-    return code >= 0 ? code : broker_main(&options);
+    if (code >= 0)
+        return code;
+    return options.check ? check_config(&options) : broker_main(&options);
 }

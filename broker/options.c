@@ -1,13 +1,14 @@
 #include "broker/options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <string.h>
+#include <unistd.h>
+
+#include "broker/config_value.h"
 
 static const char help[] =
     "Usage: brokerd [OPTION...]\n"
@@ -16,8 +17,12 @@ static const char help[] =
     "default socket: /run/brokerd/brokerd.sock for root, else\n"
     "$XDG_RUNTIME_DIR/brokerd/brokerd.sock; or on what systemd hands it.\n"
     "\n"
+    "  --config FILE       read FILE, then conf.d/*.conf beside it (without --listen:\n"
+    "                      /etc/brokerd/brokerd.conf if the broker is the system's,\n"
+    "                      ~/.config/brokerd/brokerd.conf if it is a user's)\n"
+    "  --check-config      say what is wrong with the configuration, and end\n"
     "  --listen URL        unix:/path or unix:@abstract; may be given again\n"
-    "  --user, --system    the default socket of the user, of the system\n"
+    "  --user, --system    whose broker it is: default socket, default file\n"
     "  --mode MODE         permissions of a socket's path, octal (0600; system: 0666)\n"
     "  --owner USER        its owner, by name or number\n"
     "  --group GROUP       its group, by name or number\n"
@@ -27,32 +32,32 @@ static const char help[] =
     "  --version           the version\n"
     "\n"
     "Exit codes: 0 ended in order, 64 usage, 69 another broker has the socket,\n"
-    "71 a system call failed, 73 the socket cannot be made.\n"
+    "71 a system call failed, 73 the socket cannot be made, 78 bad configuration.\n"
     "\n"
-    "See brokerd(8), brokerctl(1), brokerclient(3).\n";
+    "See brokerd(8), brokerd.conf(5), brokerctl(1), brokerclient(3).\n";
 
+/* From OPT_KEY on they are keys. */
 enum {
-    OPT_LISTEN = 256,
-    OPT_USER,
+    OPT_USER = 256,
     OPT_SYSTEM,
-    OPT_MODE,
-    OPT_OWNER,
-    OPT_GROUP,
-    OPT_LOOP,
-    OPT_LOG_LEVEL,
+    OPT_CONFIG,
+    OPT_CHECK,
     OPT_HELP,
     OPT_VERSION,
+    OPT_KEY = 512,
 };
 
 static const struct option long_options[] = {
-    { "listen", required_argument, NULL, OPT_LISTEN },
+    { "listen", required_argument, NULL, OPT_KEY + CONFIG_LISTEN },
     { "user", no_argument, NULL, OPT_USER },
     { "system", no_argument, NULL, OPT_SYSTEM },
-    { "mode", required_argument, NULL, OPT_MODE },
-    { "owner", required_argument, NULL, OPT_OWNER },
-    { "group", required_argument, NULL, OPT_GROUP },
-    { "loop", required_argument, NULL, OPT_LOOP },
-    { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+    { "mode", required_argument, NULL, OPT_KEY + CONFIG_MODE },
+    { "owner", required_argument, NULL, OPT_KEY + CONFIG_OWNER },
+    { "group", required_argument, NULL, OPT_KEY + CONFIG_GROUP },
+    { "loop", required_argument, NULL, OPT_KEY + CONFIG_LOOP },
+    { "log-level", required_argument, NULL, OPT_KEY + CONFIG_LOG_LEVEL },
+    { "config", required_argument, NULL, OPT_CONFIG },
+    { "check-config", no_argument, NULL, OPT_CHECK },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
@@ -71,100 +76,71 @@ static int usage(const char *format, ...)
     return EXIT_USAGE;
 }
 
+/* ---- options that are keys ------------------------------------------------------------- */
+
+static struct config_option *find(struct options *options, enum config_key key)
+{
+    for (size_t i = 0; i < options->source.n_options; i++)
+        if (options->given[i].key == key)
+            return &options->given[i];
+    return NULL;
+}
+
+static void add(struct options *options, enum config_key key, const char *text)
+{
+    options->given[options->source.n_options++] = (struct config_option){ key, text };
+}
+
 static int add_listen(struct options *options, const char *url)
 {
+    char why[CONFIG_WHY_MAX];
     struct address_list list;
-    struct address_error error;
-    if (address_list_parse(&list, url, &error) < 0)
-        return usage("--listen %s: wrong at byte %zu: %s", url, error.at + 1, error.why);
-    for (size_t i = 0; i < list.n; i++) {
-        if (!address_is_unix(&list.at[i]))
-            return usage("--listen %s: only unix: addresses are supported yet", url);
-        if (options->n_listen == OPTIONS_LISTEN_MAX)
-            return usage("--listen %s: more than %d addresses", url, OPTIONS_LISTEN_MAX);
-        options->listen[options->n_listen++] = list.at[i];
-    }
+    if (config_value_parse_urls(url, &list, why) < 0)
+        return usage("--listen %s: %s", url, why);
+    options->n_addresses += list.n;
+    if (options->n_addresses > CONFIG_LISTEN_MAX)
+        return usage("--listen %s: more than %d addresses", url, CONFIG_LISTEN_MAX);
+    add(options, CONFIG_LISTEN, url);
     return -1;
 }
 
-static int set_mode(struct options *options, const char *arg)
+/* The last one counts. */
+static int set(struct options *options, enum config_key key, const char *text)
 {
-    char *end;
-    unsigned long mode = strtoul(arg, &end, 8);
-    if (*arg < '0' || *arg > '7' || *end != '\0' || mode > 0777)
-        return usage("--mode %s: not an octal number from 0 to 777", arg);
-    options->socket.mode = (mode_t)mode;
-    options->has_mode = true;
+    char why[CONFIG_WHY_MAX];
+    uint64_t number;
+    if (config_value_parse(key, text, &number, why) < 0)
+        return usage("--%s %s: %s", config_key_info(key).name, text, why);
+    struct config_option *given = find(options, key);
+    if (given)
+        given->text = text;
+    else
+        add(options, key, text);
     return -1;
 }
 
-static bool number(const char *arg, unsigned *ret)
+static int set_scope(struct options *options, const char *which)
 {
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(arg, &end, 10);
-    if (*arg < '0' || *arg > '9' || *end != '\0' || errno || value >= UINT32_MAX)
-        return false;
-    *ret = (unsigned)value;
-    return true;
-}
-
-static int set_owner(struct options *options, const char *arg)
-{
-    const struct passwd *user = getpwnam(arg);
-    if (user)
-        options->socket.owner = user->pw_uid;
-    else if (!number(arg, &options->socket.owner))
-        return usage("--owner %s: there is no such user", arg);
-    return -1;
-}
-
-static int set_group(struct options *options, const char *arg)
-{
-    const struct group *group = getgrnam(arg);
-    if (group)
-        options->socket.group = group->gr_gid;
-    else if (!number(arg, &options->socket.group))
-        return usage("--group %s: there is no such group", arg);
-    return -1;
-}
-
-static int set_loop(struct options *options, const char *arg)
-{
-    if (strcmp(arg, "poll") != 0 && strcmp(arg, "epoll") != 0 && strcmp(arg, "auto") != 0)
-        return usage("--loop %s: it is poll, epoll or auto", arg);
-    options->loop = arg;
-    return -1;
-}
-
-static int set_scope(struct options *options, char scope)
-{
-    if (options->scope && options->scope != scope)
+    const struct config_option *given = find(options, CONFIG_SCOPE);
+    if (given && strcmp(given->text, which) != 0)
         return usage("--user and --system exclude each other");
-    options->scope = scope;
-    return -1;
+    return set(options, CONFIG_SCOPE, which);
 }
+
+/* ---- the command line -------------------------------------------------------------------- */
 
 static int apply(struct options *options, int option, const char *arg)
 {
     switch (option) {
-    case OPT_LISTEN:
-        return add_listen(options, arg);
     case OPT_USER:
-        return set_scope(options, 'u');
+        return set_scope(options, "user");
     case OPT_SYSTEM:
-        return set_scope(options, 's');
-    case OPT_MODE:
-        return set_mode(options, arg);
-    case OPT_OWNER:
-        return set_owner(options, arg);
-    case OPT_GROUP:
-        return set_group(options, arg);
-    case OPT_LOOP:
-        return set_loop(options, arg);
-    case OPT_LOG_LEVEL:
-        if (log_level_parse(&options->log_level, arg) < 0)
-            return usage("--log-level %s: it is err, warn, info or debug", arg);
+        return set_scope(options, "system");
+    case OPT_CONFIG:
+        options->source.file = arg;
+        return *arg ? -1 : usage("--config: the name of the file is empty");
+    case OPT_CHECK:
+        options->check = true;
         return -1;
     case OPT_HELP:
         fputs(help, stdout);
@@ -172,8 +148,10 @@ static int apply(struct options *options, int option, const char *arg)
     case OPT_VERSION:
         puts("brokerd " BROKER_VERSION);
         return EXIT_SUCCESS;
+    case OPT_KEY + CONFIG_LISTEN:
+        return add_listen(options, arg);
     default:
-        return EXIT_USAGE;
+        return set(options, (enum config_key)(option - OPT_KEY), arg);
     }
 }
 
@@ -183,7 +161,7 @@ static int misparsed(int c, const char *word)
 {
     if (c == ':')
         return usage("option '%s' wants a value", word);
-    if (optopt >= OPT_LISTEN)
+    if (optopt >= OPT_USER)
         return usage("option '%s' takes no value", word);
     if (optopt)
         return usage("unrecognized option '-%c'", optopt);
@@ -193,11 +171,8 @@ static int misparsed(int c, const char *word)
 int options_parse(struct options *ret, int argc, char **argv)
 {
     int option;
-    *ret = (struct options){
-        .socket = SOCKPATH_OPTIONS_INIT,
-        .loop = "auto",
-        .log_level = LOG_LEVEL_INFO,
-    };
+    memset(ret, 0, sizeof *ret);
+    ret->source.options = ret->given;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         int code = option == '?' || option == ':' ? misparsed(option, argv[optind - 1])
@@ -207,8 +182,9 @@ int options_parse(struct options *ret, int argc, char **argv)
     }
     if (optind < argc)
         return usage("%s: brokerd takes options only", argv[optind]);
-    if (ret->scope && ret->n_listen > 0)
-        return usage("--%s names the default socket: leave out --listen",
-                     ret->scope == 'u' ? "user" : "system");
+    const struct config_option *which = find(ret, CONFIG_SCOPE);
+    if (which && find(ret, CONFIG_LISTEN))
+        return usage("--%s names the default socket: leave out --listen", which->text);
+    ret->source.system = which ? strcmp(which->text, "system") == 0 : getuid() == 0;
     return -1;
 }

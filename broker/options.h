@@ -1,16 +1,14 @@
 /* brokerd's command line.
+ *
+ * Options that have a key in the configuration are checked here and handed on as
+ * they are written: config_load.h puts them above what the files say.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
-#include "broker/net/sockpath.h"
-#include "broker/watch/log.h"
-#include "proto/address.h"
-
-enum { OPTIONS_LISTEN_MAX = 16 };
+#include "broker/config_load.h"
 
 /* Exit codes, from sysexits.h(3head). */
 enum {
@@ -18,16 +16,18 @@ enum {
     EXIT_UNAVAILABLE = 69, /* EX_UNAVAILABLE: another broker is there already */
     EXIT_OSERR = 71,       /* EX_OSERR: a system call failed */
     EXIT_CANTCREAT = 73,   /* EX_CANTCREAT: the socket cannot be made */
+    EXIT_CONFIG = 78,      /* EX_CONFIG: the configuration */
 };
 
+/* The addresses, and each other key once. */
+enum { OPTIONS_MAX = CONFIG_LISTEN_MAX + N_CONFIG_KEYS };
+
+/* Stays where it is: `source` points into it. Strings are those of argv. */
 struct options {
-    struct address listen[OPTIONS_LISTEN_MAX];
-    size_t n_listen;
-    struct sockpath_options socket;
-    bool has_mode;
-    char scope;              /* 'u': the user's default socket, 's': the system's, 0: by uid */
-    const char *loop;        /* "auto", "poll", "epoll" */
-    enum log_level log_level;
+    struct config_source source;
+    struct config_option given[OPTIONS_MAX];
+    size_t n_addresses; /* in all --listen together */
+    bool check;         /* --check-config */
 };
 
 /* Reads argv into *ret. -1: go on; else the exit code to leave with (0 after

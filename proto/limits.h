@@ -28,6 +28,8 @@ enum {
     MAX_DEPTH = 64,
 
     MAX_SIDS = 64,                    /* sids one SELECT names */
+    MAX_OVERLAP = 128,                /* of one connection that one subject may match: beyond 64 it
+                                       * is told of each message that it was not delivered */
     MAX_SID = (1 << 24) - 1,
     PEER_CACHE = 256,                 /* credentials both ends remember */
 

@@ -12,7 +12,9 @@
 static const uint64_t NS_PER_S = 1000000000;
 static const uint64_t NS_PER_MS = 1000000;
 
-static uint64_t clock_now_ns(void)
+enum { WAIT_TRIES = 100, WAIT_PAUSE_MS = 10 };
+
+uint64_t loop_clock_ns(void)
 {
     struct timespec ts;
 
@@ -41,7 +43,7 @@ int loop_new(struct loop **ret, const char *backend)
     if (!loop)
         return -ENOMEM;
     loop->backend = chosen;
-    loop->now_ns = clock_now_ns();
+    loop->now_ns = loop_clock_ns();
     r = chosen->open(loop);
     if (r < 0) {
         free(loop);
@@ -139,7 +141,7 @@ void loop_again(struct loop *loop)
 
 void loop_begin_round(struct loop *loop)
 {
-    loop->now_ns = clock_now_ns();
+    loop->now_ns = loop_clock_ns();
     loop->round++;
 }
 
@@ -165,12 +167,15 @@ static int timeout_ms(const struct loop *loop, int max_wait_ms)
 int loop_run_once(struct loop *loop, int max_wait_ms)
 {
     int wait_ms = timeout_ms(loop, max_wait_ms);
+    bool again = loop->again;
     int r;
 
     loop->again = false;
     r = loop->backend->wait(loop, wait_ms);
-    if (r < 0)
+    if (r < 0) {
+        loop->again = again;
         return r;
+    }
     if (timer_heap_next_ns(&loop->timers) <= loop->now_ns)
         timer_heap_fire(&loop->timers, loop->now_ns);
     if (loop->hook)
@@ -178,12 +183,29 @@ int loop_run_once(struct loop *loop, int max_wait_ms)
     return 0;
 }
 
+/* An errno that waiting is not known to give may be gone the next time, so it is believed only
+ * when it stays; and meanwhile nothing spins. */
+static int run_patiently(struct loop *loop, unsigned *n_failed)
+{
+    int r = loop_run_once(loop, -1);
+
+    if (r >= 0) {
+        *n_failed = 0;
+        return 0;
+    }
+    if (++*n_failed == WAIT_TRIES)
+        return r;
+    (void)nanosleep(&(struct timespec){ .tv_nsec = WAIT_PAUSE_MS * (long)NS_PER_MS }, NULL);
+    return 0;
+}
+
 int loop_run(struct loop *loop)
 {
+    unsigned n_failed = 0;
     int r = 0;
 
     while (!loop->stop && r >= 0)
-        r = loop_run_once(loop, -1);
+        r = run_patiently(loop, &n_failed);
     loop->stop = false;
     return r;
 }

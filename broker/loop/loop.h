@@ -63,6 +63,8 @@ void loop_del(struct loop *loop, struct loop_fd *entry);
 /* CLOCK_MONOTONIC in nanoseconds, read once after each wait (and at the start),
  * so it is as old as the round is: a timer may be late by the length of one. */
 uint64_t loop_now_ns(const struct loop *loop);
+/* The same clock, read now: how long something has taken. */
+uint64_t loop_clock_ns(void);
 /* The number of the current round, from 1. */
 uint64_t loop_round(const struct loop *loop);
 
@@ -81,7 +83,7 @@ void loop_set_hook(struct loop *loop, loop_hook_fn hook, void *userdata);
 /* There is more to do: the next wait does not sleep. */
 void loop_again(struct loop *loop);
 
-/* Runs rounds until loop_stop(). 0, or the -errno of a wait that failed. */
+/* Runs rounds until loop_stop(). 0, or the -errno of waits that failed for a second on end. */
 int loop_run(struct loop *loop);
 /* One round that waits at most max_wait_ms (-1: for ever). 0 or -errno. A
  * signal that is caught (EINTR) makes a round with nothing in it. */

@@ -32,10 +32,13 @@ static void drop_old_large(struct block_pool *pool, size_t most)
 void block_release(struct block *block)
 {
     struct block_pool *pool = block->pool;
+    bool is_large = block->size >= LARGE_BLOCK_MIN && block->size <= LARGE_BYTES_MAX;
+    if (pool)
+        pool->n_bytes -= block->size;
     if (pool && block->shared && pool->n_free < POOLED_BLOCKS_MAX) {
         push(&pool->free, block);
         pool->n_free++;
-    } else if (pool && !block->shared && block->size <= LARGE_BYTES_MAX) {
+    } else if (pool && !block->shared && is_large) {
         drop_old_large(pool, LARGE_BYTES_MAX - block->size);
         push(&pool->large, block);
         pool->n_large_bytes += block->size;
@@ -61,17 +64,18 @@ static struct block *large_take(struct block_pool *pool, size_t size)
 
 struct block *block_pool_new(struct block_pool *pool, size_t cap)
 {
-    if (cap < LARGE_BLOCK_MIN)
-        return block_new(cap);
-    size_t size = (cap + LARGE_BLOCK_STEP - 1) & ~(size_t)(LARGE_BLOCK_STEP - 1);
-    struct block *block = large_take(pool, size);
-    if (block)
-        size = block->size;
-    else
+    size_t size = cap;
+    if (cap >= LARGE_BLOCK_MIN)
+        size = (cap + LARGE_BLOCK_STEP - 1) & ~(size_t)(LARGE_BLOCK_STEP - 1);
+    struct block *block = cap >= LARGE_BLOCK_MIN ? large_take(pool, size) : NULL;
+    if (!block)
         block = block_new(size);
-    if (block)
-        *block = (struct block){
-            .refs = 1, .cap = (uint32_t)cap, .size = (uint32_t)size, .pool = pool };
+    if (!block)
+        return NULL;
+    size = block->size;
+    *block = (struct block){
+        .refs = 1, .cap = (uint32_t)cap, .size = (uint32_t)size, .pool = pool };
+    pool->n_bytes += size;
     return block;
 }
 
@@ -80,18 +84,19 @@ struct block *block_pool_new(struct block_pool *pool, size_t cap)
 static struct block *pool_take(struct block_pool *pool)
 {
     struct block *block = pool->free;
-    if (!block) {
+    if (block) {
+        pool->free = block->next_free;
+        pool->n_free--;
+        block->refs = 1;
+        block->used = 0;
+    } else {
         block = block_new(READ_BLOCK);
-        if (block) {
-            block->pool = pool;
-            block->shared = true;
-        }
-        return block;
+        if (!block)
+            return NULL;
+        block->pool = pool;
+        block->shared = true;
     }
-    pool->free = block->next_free;
-    pool->n_free--;
-    block->refs = 1;
-    block->used = 0;
+    pool->n_bytes += READ_BLOCK;
     return block;
 }
 

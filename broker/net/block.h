@@ -31,7 +31,7 @@ struct block {
     uint32_t used;
     uint32_t size;           /* that it has in memory: cap or more */
     bool shared;             /* a read block */
-    struct block_pool *pool; /* where it goes when it is free; NULL: to free(3) */
+    struct block_pool *pool; /* that counts it, and may keep it; NULL: none does */
     struct block *next_free;
     uint8_t data[];
 };
@@ -42,6 +42,7 @@ struct block_pool {
     unsigned n_free;
     struct block *large;   /* free plain ones, the latest first */
     size_t n_large_bytes;
+    size_t n_bytes;        /* of all blocks that somebody holds */
 };
 
 void block_pool_deinit(struct block_pool *pool);
@@ -52,7 +53,7 @@ struct block *block_pool_current(struct block_pool *pool);
 
 /* A plain block of `cap` bytes with one reference; NULL: no memory. */
 struct block *block_new(size_t cap);
-/* The same; a large one may be one that the pool has kept. */
+/* The same, counted by the pool; a large one may be one that it has kept. */
 struct block *block_pool_new(struct block_pool *pool, size_t cap);
 
 static inline struct block *block_ref(struct block *block)

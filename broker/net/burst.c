@@ -35,6 +35,7 @@ void burst_clear(struct burst *burst)
         assert(outq->first_share == 0);
     for (uint32_t i = 0; i < burst->n_stretches; i++)
         block_unref(burst->stretches[i].block);
+    burst->n_gone += burst->n_shares;
     burst->n_stretches = burst->n_shares = burst->n_messages = 0;
     burst->n_bytes = 0;
     burst->era++;

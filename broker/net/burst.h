@@ -1,11 +1,13 @@
 /* A burst: what the connections of a round have sent and nobody has got yet.
  *
  * A stretch of messages goes to many queues. It stands here once, and each queue
- * has a share of 16 bytes in it. As a rule a share is sent straight from here
- * when the round writes (outq_send.c): for what the kernel takes at once no entry
- * is made and no lane's books are kept. What the kernel does not take, and what
- * stands in front of anything else that is queued, ages first: it becomes
- * entries (outq_age). So who wants to know a queue's or a lane's books lets it age.
+ * has a share of 16 bytes in it. Requests and replies go to one queue each, and
+ * those that lie behind each other are one stretch as well (outq_share_one). As a
+ * rule a share is sent straight from here when the round writes (outq_send.c): for
+ * what the kernel takes at once no entry is made and no lane's books are kept. What
+ * the kernel does not take, and what stands in front of anything else that is
+ * queued, ages first: it becomes entries (outq_age). So who wants to know a queue's
+ * or a lane's books lets it age.
  *
  * Shares borrow their audiences: before one may be freed, all have aged
  * (net_settle). Nothing is allocated; a burst that is full is written before its
@@ -47,6 +49,7 @@ struct share {
 struct burst {
     struct outq *first;  /* queues with a share; some may have aged since */
     uint64_t era;        /* raised when books that a room was measured by may have changed */
+    uint64_t n_gone;     /* shares of all bursts before this one */
     uint64_t n_bytes;    /* of all stretches: no queue has more than that in its shares */
     uint32_t n_messages;
     uint32_t n_stretches;

@@ -14,21 +14,26 @@
 /* The timers of the house. */
 enum { TIMERS_SPARE = 64 };
 
+enum { RETRY_MS = 20 };
+
+enum { GOODBYE_MAX_WRITTEN = FRAME_PREFIX + 16 + MAX_SENTENCE };
+
 /* ---- what is asked of the loop ------------------------------------------- */
 
 /* What it has kept comes before what is read next: until go_on() has offered that, one that
  * was let go is as good as held. */
 static bool conn_may_read(const struct conn *conn)
 {
-    return !conn->held && !conn->is_resumed && !conn->eof;
+    return !conn->held && !conn->hungry && !conn->is_resumed && !conn->eof;
 }
 
 void conn_ask(struct conn *conn)
 {
-    unsigned events = conn->out.blocked && !conn->hung_up ? LOOP_OUT : LOOP_NONE;
+    bool writes = conn->out.blocked && !conn->hung_up && !conn->starved;
+    unsigned events = writes ? LOOP_OUT : LOOP_NONE;
     if (conn_may_read(conn))
         events |= LOOP_IN;
-    if ((conn->eof || conn->held) && !conn->hung_up)
+    if ((conn->eof || conn->held || conn->hungry) && !conn->hung_up)
         events |= LOOP_HUP; /* it may die while it waits */
     if (loop_mod(conn->net->loop, &conn->io, events) < 0) {
         /* No memory to take it into the set again: it ends, but not in here. */
@@ -74,7 +79,30 @@ static void on_event(struct loop_fd *io, unsigned events)
         conn_dirty(conn);
     }
     if ((events & (LOOP_IN | LOOP_HUP)) && conn_may_read(conn))
-        conn_read(conn);
+        conn_take_turn(conn);
+}
+
+/* ---- a kernel without memory ---------------------------------------------- */
+
+static void on_retry(struct timer *timer, uint64_t now_ns)
+{
+    struct net *net = (struct net *)((char *)timer - offsetof(struct net, retry));
+    (void)now_ns;
+    for (struct conn *conn = net->all; conn; conn = conn->next) {
+        bool was_starved = conn->starved;
+        conn->starved = false;
+        if (was_starved)
+            conn_ask(conn);
+    }
+}
+
+void conn_starve(struct conn *conn)
+{
+    struct net *net = conn->net;
+    conn->starved = true;
+    conn_ask(conn);
+    if (!net->retry.place) /* a timer of the house: there is room for it */
+        (void)loop_arm(net->loop, &net->retry, loop_now_ns(net->loop) + RETRY_MS * MS);
 }
 
 /* ---- deadlines ----------------------------------------------------------- */
@@ -159,6 +187,7 @@ int conn_start(struct conn *conn, struct net *net, int fd, struct principal *pri
     net->n_conns++;
     conn->card->since_ns = conn->sent_ns = loop_now_ns(net->loop);
     outq_init(&conn->out, &net->entries);
+    conn_charge_start(conn);
     conn->next = net->all;
     if (net->all)
         net->all->prev = conn;
@@ -169,10 +198,31 @@ int conn_start(struct conn *conn, struct net *net, int fd, struct principal *pri
 void conn_open(struct conn *conn)
 {
     conn->state = CONN_OPEN;
+    (void)account_set(&conn->account, QUOTA_UNAUTHENTICATED_BYTES, 0, NULL);
     conn_no_deadline(conn);
 }
 
 /* ---- the end ------------------------------------------------------------- */
+
+static size_t write_goodbye(uint8_t buf[GOODBYE_MAX_WRITTEN], enum status status,
+                            const char *sentence)
+{
+    struct envelope goodbye = { .op = OP_GOODBYE };
+    goodbye.goodbye.status = status;
+    goodbye.goodbye.sentence = (struct piece){ sentence, strnlen(sentence, MAX_SENTENCE) };
+    return envelope_write(buf, GOODBYE_MAX_WRITTEN, &goodbye);
+}
+
+/* The reason, as long as the stream stands between two frames: past the queue, which is dropped,
+ * and without memory, which may be what is missing. */
+static void say_why(const struct conn *conn, enum status status, const char *sentence)
+{
+    uint8_t buf[GOODBYE_MAX_WRITTEN];
+    bool left_by_itself = status == STATUS_LEFT || status == STATUS_VANISHED;
+    if (left_by_itself || conn->hung_up || conn->torn || !outq_is_between(&conn->out))
+        return;
+    (void)sys_send(conn->io.fd, buf, write_goodbye(buf, status, sentence));
+}
 
 void conn_cut(struct conn *conn, enum status status, const char *sentence)
 {
@@ -180,15 +230,20 @@ void conn_cut(struct conn *conn, enum status status, const char *sentence)
     if (conn->state == CONN_DEAD)
         return;
     bool told = conn->state == CONN_ENDING;
+    if (!sentence)
+        sentence = status_sentence(status);
+    if (!told)
+        say_why(conn, status, sentence);
     conn->state = CONN_DEAD;
     loop_del(net->loop, &conn->io);
     conn_no_deadline(conn);
     sys_close(conn->io.fd);
     if (!told)
-        net->ops->ended(conn, status, sentence ? sentence : status_sentence(status));
+        net->ops->ended(conn, status, sentence);
     outq_deinit(&conn->out);
     block_unref(conn->in);
     conn->in = NULL;
+    conn_discharge(conn);
     *(conn->prev ? &conn->prev->next : &net->all) = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
@@ -197,34 +252,55 @@ void conn_cut(struct conn *conn, enum status status, const char *sentence)
     net->dead = conn;
 }
 
-static void send_goodbye(struct conn *conn, enum status status, const char *sentence)
+/* Nothing of it is handled any more. */
+static void stop_handling(struct conn *conn, enum status status, const char *sentence)
 {
-    size_t len = strnlen(sentence, MAX_SENTENCE);
-    uint8_t buf[FRAME_PREFIX + 16 + MAX_SENTENCE];
-    struct envelope goodbye = { .op = OP_GOODBYE };
-    goodbye.goodbye.status = status;
-    goodbye.goodbye.sentence = (struct piece){ sentence, len };
-    conn_send_bytes(conn, buf, envelope_write(buf, sizeof buf, &goodbye));
-}
-
-void conn_end(struct conn *conn, enum status status, const char *sentence)
-{
-    if (!conn_is_live(conn))
-        return;
-    if (!sentence)
-        sentence = status_sentence(status);
-    send_goodbye(conn, status, sentence);
     conn->state = CONN_ENDING;
     conn->held = false;
+    conn_fed(conn);
     conn->net->ops->ended(conn, status, sentence);
     block_unref(conn->in);
     conn->in = NULL;
+}
+
+static void begin_farewell(struct conn *conn, enum status status, const char *sentence)
+{
     if (linger(conn) < 0) {
         conn_cut(conn, status, sentence);
         return;
     }
     conn_ask(conn);
     conn_dirty(conn);
+}
+
+void conn_end(struct conn *conn, enum status status, const char *sentence)
+{
+    uint8_t buf[GOODBYE_MAX_WRITTEN];
+    if (!conn_is_live(conn))
+        return;
+    if (!sentence)
+        sentence = status_sentence(status);
+    if (conn_send_bytes(conn, buf, write_goodbye(buf, status, sentence)) < 0) {
+        conn_cut(conn, status, sentence);
+        return;
+    }
+    stop_handling(conn, status, sentence);
+    begin_farewell(conn, status, sentence);
+}
+
+void conn_expel(struct conn *conn, enum status status, const char *sentence)
+{
+    uint8_t buf[GOODBYE_MAX_WRITTEN];
+    if (!conn_is_live(conn))
+        return;
+    stop_handling(conn, status, sentence);
+    outq_drop_rest(&conn->out);
+    if (conn_send_bytes(conn, buf, write_goodbye(buf, status, sentence)) < 0)
+        conn_cut(conn, status, sentence);
+    else
+        begin_farewell(conn, status, sentence);
+    if (conn->state != CONN_DEAD)
+        conn_give_back(conn);
 }
 
 void conn_goodbye(struct conn *conn)
@@ -254,19 +330,24 @@ void conn_hold(struct conn *conn)
     conn_ask(conn);
 }
 
-void conn_resume(struct conn *conn)
+/* At the end of the round, or of the next if that is what this is. */
+static void resume_later(struct conn *conn)
 {
     struct net *net = conn->net;
-    if (!conn->held)
-        return;
-    conn->held = false;
-    if (conn->is_resumed || !conn_is_live(conn))
-        return;
     conn->is_resumed = true;
     conn->next_resumed = NULL;
     *net->resumed_tail = conn;
     net->resumed_tail = &conn->next_resumed;
     loop_again(net->loop);
+}
+
+void conn_resume(struct conn *conn)
+{
+    if (!conn->held)
+        return;
+    conn->held = false;
+    if (!conn->is_resumed && conn_is_live(conn))
+        resume_later(conn);
 }
 
 static void go_on(struct net *net)
@@ -277,15 +358,15 @@ static void go_on(struct net *net)
     while (conn) {
         struct conn *next = conn->next_resumed;
         conn->is_resumed = false;
-        if (conn_is_live(conn) && !conn->held)
-            conn_offer(conn);
-        if (conn->state != CONN_DEAD)
+        if (conn_is_live(conn) && !conn->held && !conn_go_on(conn))
+            resume_later(conn);
+        else if (conn->state != CONN_DEAD)
             conn_ask(conn);
         conn = next;
     }
 }
 
-static void write_out(struct net *net)
+static void write_all(struct net *net)
 {
     struct conn *conn = net->dirty;
     net->dirty = NULL;
@@ -299,6 +380,18 @@ static void write_out(struct net *net)
         conn = next;
     }
     net_settle(net); /* of those that had a share all have written it */
+}
+
+static void write_out(struct net *net)
+{
+    uint64_t from_ns;
+    if (!pace_is_shared(&net->quota->pace)) {
+        write_all(net);
+        return;
+    }
+    from_ns = loop_clock_ns();
+    write_all(net);
+    pace_wrote(&net->quota->pace, loop_clock_ns() - from_ns);
 }
 
 /* Frees the dead, but for those that stand in a list of the next round. */
@@ -321,6 +414,8 @@ static void bury(struct net *net)
 
 void net_flush(struct net *net)
 {
+    if (net->hungry)
+        net_feed(net);
     go_on(net);
     write_out(net);
     if (net->dirty) /* an end in write_out was told to others */
@@ -329,14 +424,17 @@ void net_flush(struct net *net)
 }
 
 int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
-              struct counters *counters)
+             struct counters *counters, struct quota *quota)
 {
     memset(net, 0, sizeof *net);
     net->loop = loop;
     net->ops = ops;
     net->counters = counters;
+    net->quota = quota;
     net->resumed_tail = &net->resumed;
+    net->retry.fn = on_retry;
     net->linger_ms = LINGER_LIMIT_MS;
+    net->entries.blocks = &net->blocks;
     net->burst = net->entries.burst = burst_new();
     return net->burst ? 0 : -ENOMEM;
 }
@@ -347,6 +445,8 @@ void net_deinit(struct net *net)
         conn_cut(net->all, STATUS_SHUTTING_DOWN, NULL);
     if (net->burst) /* else net_init failed */
         net_flush(net);
+    if (net->loop)
+        loop_disarm(net->loop, &net->retry);
     net->burst = burst_free(net->burst);
     block_pool_deinit(&net->blocks);
     entry_pool_deinit(&net->entries);

@@ -12,6 +12,10 @@
  * never with what a length claims. Writing: everything that is queued in a round
  * leaves at its end, by one sendmsg(2) a connection as a rule (outq_send.h).
  *
+ * What it keeps is charged to its account (guard/account.h): bytes and messages that are
+ * queued, input that waits, and the kernel's send buffer. conn_grant.c and conn_buffer.c do
+ * that; a message that is sent in the round in which it came pays a comparison.
+ *
  * A connection ends in one of three ways: conn_end (the broker ends it: GOODBYE,
  * half-close, and a bounded time for the peer to read it), by the peer's
  * end of file, or by an error of the socket. However it ends, ops->ended is
@@ -25,6 +29,7 @@
 #include <stdint.h>
 
 #include "broker/guard/card.h"
+#include "broker/guard/quota.h"
 #include "broker/loop/loop.h"
 #include "broker/net/block.h"
 #include "broker/net/outq.h"
@@ -50,6 +55,9 @@ struct conn_ops {
     void (*freed)(struct conn *conn);
     /* Its queue has become shorter (only if conn->wants_room). */
     void (*room)(struct conn *conn);
+    /* It was refused more of a kind. Whether somebody gave something up for it; others, and no
+     * more than others, may have ended. */
+    bool (*refused)(struct conn *conn, enum quota_kind kind);
 };
 
 struct net {
@@ -59,12 +67,19 @@ struct net {
     struct block_pool blocks;
     struct entry_pool entries;
     struct burst *burst;       /* of the round */
+    struct quota *quota;       /* of the accounts of all connections; outlives it */
     struct conn *dirty;        /* have something to write */
     struct conn *resumed;      /* were held, and go on */
     struct conn **resumed_tail;
     struct conn *dead;         /* to be freed at the end of the round */
     struct conn *all;          /* newest first */
+    struct conn_more *more;    /* of all that have one */
+    struct conn_more *hungry;  /* whose input waits for a grant, the longest first */
+    struct timer more_timer;
+    uint64_t overdrawn;        /* what all have queued beyond their grants */
+    uint64_t reclaimed_ns;     /* when all had to give back what they did not use */
     struct identities identities;
+    struct timer retry;        /* of those that are starved */
     uint32_t n_conns;
     uint32_t linger_ms;        /* how long a farewell may take */
     uint32_t n_reserved;       /* timers that others than connections may have armed */
@@ -89,6 +104,24 @@ struct conn_deadline {
     uint32_t drained;   /* bytes thrown away since GOODBYE */
 };
 
+/* What a connection has only while it holds more than every connection may, or has been blocked of
+ * late. */
+struct conn_more {
+    struct conn *conn;
+    struct conn_more *next;
+    struct conn_more *prev;
+    struct conn_more *next_hungry;
+    uint64_t blocked_ns;    /* when the kernel last took less than there was */
+    uint64_t refused_round; /* the last in which it was refused more, */
+    uint32_t refused_bytes; /* and the least that it was refused then */
+    uint32_t refused_messages;
+    uint32_t overdraft;     /* what is queued beyond the grant */
+    uint32_t n_reserve;     /* bytes of control frames that were queued beyond it */
+    bool has_buffer;        /* its send buffer was raised, or holds more than it may now */
+    uint64_t read_ns;       /* when bytes_in was looked at, and what it was (route/evict.c) */
+    uint64_t read_bytes;
+};
+
 /* In order of use: what every event looks at is in the first cache line, what every message
  * that leaves looks at in the next two. */
 struct conn {
@@ -102,12 +135,15 @@ struct conn {
     bool shut;         /* we have half-closed */
     bool wants_room;
     bool said_goodbye;
-    bool large_buffer; /* SO_SNDBUF was raised */
+    bool hungry;       /* input waits until more is granted */
     bool writable;     /* the loop says so, of a queue that is blocked */
-    bool deaf;         /* the loop could not take it back: it ends as soon as it may */
+    bool deaf : 1;     /* the loop could not take it back: it ends as soon as it may */
+    bool torn : 1;     /* a send went wrong in the middle: nobody knows where the stream stands */
+    bool starved : 1;  /* the kernel has room, and no memory: it is asked again a little later */
     int unread;        /* SIOCOUTQ at unread_ns */
     struct net *net;
     struct card *card;
+    struct account account;    /* of all that it holds here */
     struct block *in;  /* unconsumed input: in->data[in_from .. in_to) */
     uint32_t in_from;
     uint32_t in_to;
@@ -117,7 +153,7 @@ struct conn {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t sent_ns;    /* when the kernel last took something */
-    uint64_t blocked_ns; /* when it last took less than there was */
+    struct conn_more *more; /* NULL: it has no need of one */
     uint64_t unread_ns;  /* when `unread` was looked at, or was found to be less */
     struct conn_deadline *deadline; /* NULL: it has none */
     struct conn *next;
@@ -126,12 +162,13 @@ struct conn {
 
 /* 0 or -ENOMEM. */
 int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
-              struct counters *counters);
+             struct counters *counters, struct quota *quota);
 void net_deinit(struct net *net);
 /* The end of a round: goes on with who was held, writes, frees. */
 void net_flush(struct net *net);
 
-/* Starts a connection on a zeroed *conn: takes over fd and *principal (on success only).
+/* Starts a connection on a *conn that is zeroed but for its account, which is open, and stays the
+ * caller's to close: takes over fd and *principal (on success only).
  * 0, -ENOMEM, or what the loop said. */
 int conn_start(struct conn *conn, struct net *net, int fd, struct principal *principal,
                const char *listener);
@@ -176,6 +213,9 @@ void conn_resume(struct conn *conn);
 /* Makes sure that `n` timers can be armed besides those that connections may need. 0 or
  * -ENOMEM. */
 int net_reserve_timers(struct net *net, uint32_t n);
+/* Ends it like conn_end, and gives up at once what is queued for it: it holds too much. What the
+ * peer reads is the rest of the message that has begun to leave, and GOODBYE. */
+void conn_expel(struct conn *conn, enum status status, const char *sentence);
 /* A half-closed connection has nothing more to wait for (the last open call ended). */
 void conn_finish(struct conn *conn);
 
@@ -184,9 +224,60 @@ static inline bool conn_is_live(const struct conn *conn)
     return conn->state < CONN_ENDING;
 }
 
-/* Whether a new entry of `len` bytes fits the connection's own limit. */
+/* ---- what it may keep (conn_grant.c) ------------------------------------------ */
+
+/* All connections that have an account in the net's quota. */
+struct account_walk net_accounts(struct net *net);
+static inline struct conn *conn_of_account(struct account *account)
+{
+    return (struct conn *)((char *)account - offsetof(struct conn, account));
+}
+
+/* What it keeps of input, or will: the whole of a frame that has begun. */
+uint64_t conn_input(const struct conn *conn);
+/* Bytes queued, both ways. */
+static inline uint64_t conn_queued(const struct conn *conn)
+{
+    return conn->out.n_bytes + (conn->in ? conn_input(conn) : 0);
+}
+/* Whether so many bytes and messages in all are granted; asks for more if they are not. */
+bool conn_raise(struct conn *conn, uint64_t n_bytes, uint64_t n_messages);
+static inline bool conn_covers(struct conn *conn, uint64_t n_bytes, uint64_t n_messages)
+{
+    return (n_bytes <= conn->account.use[QUOTA_QUEUED_BYTES] &&
+            n_messages <= conn->account.use[QUOTA_QUEUED_MESSAGES]) ||
+           conn_raise(conn, n_bytes, n_messages);
+}
+/* Bytes that its queue may hold more, as far as they are granted already; a limit that it
+ * is over leaves nothing. */
+uint32_t conn_left(const struct conn *conn);
+/* The most it could be granted now. */
+uint64_t conn_room(const struct conn *conn, enum quota_kind kind);
+
+/* Whether a new entry of `len` bytes fits: one always fits an empty queue. */
 static inline bool conn_fits(struct conn *conn, size_t len)
 {
     (void)outq_age(&conn->out); /* should that fail, it ends soon */
-    return conn->out.n_bytes + len <= CONN_QUEUE_BYTES || outq_is_empty(&conn->out);
+    if (outq_is_empty(&conn->out))
+        return true;
+    return conn->out.n_bytes + len <= CONN_QUEUE_BYTES &&
+           conn_covers(conn, conn_queued(conn) + len, (uint64_t)conn->out.n_messages + 1);
+}
+
+/* What is written in the round in which it came is not charged; if the kernel does not take it,
+ * it is, and some of it may be more than is granted. So much of that there may be in all. */
+enum { OVERDRAFT_PART = 16 }; /* of the total of queued-bytes */
+static inline uint64_t net_overdraft_max(const struct net *net)
+{
+    return net->quota->limits.total[QUOTA_QUEUED_BYTES] / OVERDRAFT_PART;
+}
+/* Whether blocks take more memory than queued-bytes has in all. */
+static inline bool net_is_full(const struct net *net)
+{
+    return net->blocks.n_bytes > net->quota->limits.total[QUOTA_QUEUED_BYTES];
+}
+/* There is: from now on only what is granted is taken in. */
+static inline bool net_is_short(const struct net *net)
+{
+    return net->overdrawn > net_overdraft_max(net);
 }

@@ -68,10 +68,13 @@ static void feed(struct conn *conn, struct block *block, uint32_t from, uint32_t
     uint32_t n = conn->net->ops->input(conn, block, from, to);
     if (conn_is_live(conn) && keep(conn, block, from + n, to) < 0)
         conn_end(conn, STATUS_NO_MEMORY, NULL);
+    else if (conn->in && conn_is_live(conn))
+        conn_book_input(conn);
     block_unref(block);
 }
 
-void conn_offer(struct conn *conn)
+/* Offers the layer above what the connection has kept. */
+static void offer(struct conn *conn)
 {
     if (conn->in)
         feed(conn, conn->in, conn->in_from, conn->in_to);
@@ -130,10 +133,12 @@ static bool fits_in(const struct conn *conn)
 }
 
 /* Where the next bytes go: the rest of the frame that has begun, then the read block. */
-static int places(const struct conn *conn, struct block *shared, struct iovec iov[2])
+static int places(const struct conn *conn, struct block *shared, size_t most,
+                  struct iovec iov[2])
 {
     int n = 0;
-    size_t most = conn->state == CONN_GREETING ? MAX_HELLO : READ_BLOCK;
+    if (conn->state == CONN_GREETING)
+        most = MAX_HELLO;
     if (conn->in) {
         size_t rest = room_in(conn);
         iov[n++] = (struct iovec){ conn->in->data + conn->in_to, rest < most ? rest : most };
@@ -142,6 +147,8 @@ static int places(const struct conn *conn, struct block *shared, struct iovec io
             return n; /* it has to grow first */
     }
     size_t room = shared->cap - shared->used;
+    if (net_is_short(conn->net) && room > conn_read_room(conn))
+        room = conn_read_room(conn);
     iov[n++] = (struct iovec){ shared->data + shared->used, room < most ? room : most };
     return n;
 }
@@ -168,16 +175,19 @@ static void feed_both(struct conn *conn, struct block *shared, uint32_t n)
     n -= n_in;
     shared->used += n;
     conn->in_to += n_in;
-    conn_offer(conn);
+    offer(conn);
     if (n == 0 || !conn_is_live(conn))
         return;
     if (!conn->in)
         feed(conn, shared, from, from + n);
     else if (keep_behind(conn, shared, from, n) < 0)
         conn_end(conn, STATUS_NO_MEMORY, NULL);
+    else
+        conn_book_input(conn);
 }
 
-void conn_read(struct conn *conn)
+/* At most so many bytes. */
+static void read_some(struct conn *conn, size_t most)
 {
     struct net *net = conn->net;
     if (conn->state == CONN_ENDING) {
@@ -191,13 +201,13 @@ void conn_read(struct conn *conn)
     }
     struct iovec iov[2];
     struct msghdr msg = { .msg_iov = iov };
-    msg.msg_iovlen = (size_t)places(conn, shared, iov);
+    msg.msg_iovlen = (size_t)places(conn, shared, most, iov);
     ssize_t n = sys_recvmsg(conn->io.fd, &msg);
     net->counters->reads++;
     if (n == -EAGAIN)
         return;
     if (n < 0) {
-        conn_cut(conn, STATUS_VANISHED, NULL);
+        conn_cut(conn, n == -ENOMEM ? STATUS_NO_MEMORY : STATUS_VANISHED, NULL);
     } else if (msg.msg_flags & MSG_CTRUNC) {
         /* Without a control buffer the kernel has closed the descriptors already. */
         conn_end(conn, STATUS_UNEXPECTED_FDS, NULL);
@@ -210,4 +220,51 @@ void conn_read(struct conn *conn)
         feed_both(conn, shared, (uint32_t)n);
         block_unref(shared);
     }
+}
+
+/* ---- turns ---------------------------------------------------------------- */
+
+/* What may be handled now; 0: nothing in this round. */
+static uint32_t begin_turn(struct conn *conn, struct pace_user *user)
+{
+    struct net *net = conn->net;
+    uint32_t most = pace_turn(&net->quota->pace, user, loop_round(net->loop), loop_now_ns(net->loop));
+    if (most == 0)
+        loop_again(net->loop);
+    return most;
+}
+
+void conn_take_turn(struct conn *conn)
+{
+    struct pace *pace = &conn->net->quota->pace;
+    struct pace_user *user = &conn->account.user->pace;
+    pace_seen(pace, user, loop_now_ns(conn->net->loop));
+    if (!pace_is_shared(pace)) {
+        read_some(conn, READ_BLOCK);
+        return;
+    }
+    uint32_t most = begin_turn(conn, user);
+    if (most == 0)
+        return;
+    uint64_t from_ns = loop_clock_ns();
+    uint64_t before = conn->bytes_in;
+    read_some(conn, most);
+    pace_spent(user, conn->bytes_in - before, loop_clock_ns() - from_ns);
+}
+
+bool conn_go_on(struct conn *conn)
+{
+    struct pace_user *user = &conn->account.user->pace;
+    if (!pace_is_shared(&conn->net->quota->pace)) {
+        offer(conn);
+        return true;
+    }
+    if (begin_turn(conn, user) == 0)
+        return false;
+    uint64_t from_ns = loop_clock_ns();
+    uint32_t n_kept = conn->in_to - conn->in_from;
+    offer(conn);
+    uint32_t n_left = conn->in ? conn->in_to - conn->in_from : 0;
+    pace_spent(user, n_kept > n_left ? n_kept - n_left : 0, loop_clock_ns() - from_ns);
+    return true;
 }

@@ -7,8 +7,6 @@
 #include "broker/net/conn_internal.h"
 #include "proto/transport/sys.h"
 
-#define MS UINT64_C(1000000)
-
 int conn_send_bytes(struct conn *conn, const void *bytes, size_t len)
 {
     struct block *block = block_pool_current(&conn->net->blocks);
@@ -28,25 +26,11 @@ void conn_send(struct conn *conn, const struct envelope *envelope)
     uint8_t buf[ENVELOPE_MAX_WRITTEN];
     if (!conn_is_live(conn))
         return;
-    if (conn->out.n_bytes > CONN_QUEUE_BYTES + CONTROL_RESERVE) {
-        conn_end(conn, STATUS_NOT_READING, NULL);
-        return;
-    }
     size_t len = envelope_write(buf, sizeof buf, envelope);
-    if (len == 0 || conn_send_bytes(conn, buf, len) < 0)
+    if (!conn_may_say(conn, len))
+        conn_end(conn, STATUS_NOT_READING, NULL);
+    else if (len == 0 || conn_send_bytes(conn, buf, len) < 0)
         conn_cut(conn, STATUS_NO_MEMORY, NULL);
-}
-
-/* The kernel's default holds 278 small unread sends; while a connection
- * streams it may have more. Both calls may fail, and nothing is lost then. */
-enum { LARGE_SNDBUF = 1 << 20, SMALL_SNDBUF = 106496, LARGE_FOR_MS = 1000 };
-
-static void set_buffer(struct conn *conn, bool large)
-{
-    int size = large ? LARGE_SNDBUF : SMALL_SNDBUF;
-    conn->large_buffer = large;
-    if (sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0)
-        (void)sys_setsockopt_int(conn->io.fd, SOL_SOCKET, SO_SNDBUF, size);
 }
 
 /* What a peer that seems to stand still is compared with. */
@@ -54,18 +38,6 @@ static void look_at_unread(struct conn *conn)
 {
     conn->unread = sys_outq(conn->io.fd);
     conn->unread_ns = loop_now_ns(conn->net->loop);
-}
-
-static void size_buffer(struct conn *conn)
-{
-    uint64_t now = loop_now_ns(conn->net->loop);
-    if (conn->out.blocked) {
-        conn->blocked_ns = now;
-        if (!conn->large_buffer)
-            set_buffer(conn, true);
-    } else if (conn->large_buffer && now - conn->blocked_ns > LARGE_FOR_MS * MS) {
-        set_buffer(conn, false);
-    }
 }
 
 static void flushed(struct conn *conn)
@@ -84,16 +56,20 @@ static bool send_some(struct conn *conn)
     uint64_t before = net->counters->bytes_out;
     int r = outq_send(&conn->out, conn->io.fd, &net->batch, net->counters);
     if (net->counters->bytes_out != before) {
+        conn->torn = r < 0;
         conn->sent_ns = loop_now_ns(net->loop);
         conn->bytes_out += net->counters->bytes_out - before;
     }
     if (r >= 0)
         return true;
-    if (conn->eof || conn->state == CONN_ENDING || r == -ENOMEM) {
+    bool is_gone = r == -EPIPE || r == -ECONNRESET;
+    if (conn->eof || conn->state == CONN_ENDING || !is_gone) {
         conn_cut(conn, r == -ENOMEM ? STATUS_NO_MEMORY : conn_farewell(conn), NULL);
         return false;
     }
-    /* Nobody reads any more; what the peer has sent before is still read. */
+    /* Nobody reads any more; what the peer has sent before is still read. One that reads all
+     * the same would miss what is dropped now, so it sees the end. */
+    (void)sys_shutdown(conn->io.fd, SHUT_WR);
     conn_hung_up(conn);
     outq_deinit(&conn->out);
     return conn->state != CONN_DEAD;
@@ -102,12 +78,17 @@ static bool send_some(struct conn *conn)
 static void write_queue(struct conn *conn)
 {
     bool was_blocked = conn->out.blocked;
+    bool has_room = conn->writable;
+    uint64_t before = conn->bytes_out;
     conn->writable = false;
     if (!send_some(conn))
         return;
+    if (has_room && conn->out.blocked && conn->bytes_out == before)
+        conn_starve(conn);
     if (conn->out.blocked && (!was_blocked || conn->sent_ns == loop_now_ns(conn->net->loop)))
         look_at_unread(conn);
-    size_buffer(conn);
+    if (conn->out.blocked)
+        conn_buffer_blocked(conn, was_blocked);
     if (conn->out.blocked != was_blocked || conn->hung_up)
         conn_ask(conn);
     if (!outq_is_empty(&conn->out) && !conn->out.blocked) {
@@ -134,10 +115,14 @@ void conn_flush(struct conn *conn)
         write_queue(conn);
     if (conn->state == CONN_DEAD)
         return;
-    if (outq_age(&conn->out) < 0)
+    if (outq_age(&conn->out) < 0) {
         conn_cut(conn, STATUS_NO_MEMORY, NULL);
-    else if (!outq_is_empty(&conn->out))
+        return;
+    }
+    if (!outq_is_empty(&conn->out))
         outq_settle(&conn->out);
+    if (conn->more || !outq_is_empty(&conn->out))
+        conn_book(conn);
 }
 
 /* ---- the burst ----------------------------------------------------------- */

@@ -38,8 +38,8 @@ struct lane {
     uint32_t n_messages;  /* queued now */
     uint32_t n_bytes;
     uint8_t last_loss;    /* enum gap; 0: none yet */
-    uint8_t policy;       /* what happens when it is full: not a matter of this layer … */
-    bool is_service;      /* … nor is this, but there is room for both */
+    uint8_t policy;       /* what happens when it is full: not a matter of this layer */
+    bool is_service;      /* what waits for it is an entry a message, and told of (outq.h) */
     uint64_t n_lost;
     struct entry *oldest;    /* no message of this lane is queued before it; NULL: not known */
     struct entry *front_gap; /* losses of its oldest messages, not announced yet */

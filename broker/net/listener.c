@@ -115,10 +115,18 @@ static bool survive(struct listener *listener, int error)
     case 0:
     case -ECONNABORTED: /* that one left while it waited */
     case -EPROTO:
+    case -EPERM: /* a firewall's, or a security module's, word about that one */
+    case -ENETDOWN: /* and what else accept(2) passes on, to be taken for "the next, please" */
+    case -ENOPROTOOPT:
+    case -EHOSTDOWN:
+    case -ENONET:
+    case -EHOSTUNREACH:
+    case -EOPNOTSUPP:
+    case -ENETUNREACH:
         return true;
     case -EAGAIN:
         return false;
-    default: /* ENOMEM, ENOBUFS, a security module's EPERM, what nobody thought of */
+    default: /* ENOMEM, ENOBUFS, what nobody thought of */
         pause_accepting(listener);
         return false;
     }
@@ -130,6 +138,7 @@ static void on_connection(struct loop_fd *entry, unsigned events)
         (struct listener *)((char *)entry - offsetof(struct listener, entry));
     bool freed = false;
     bool go_on = true;
+    uint64_t until_ns = loop_clock_ns() + LISTENER_NS;
 
     (void)events;
     listener->freed = &freed;
@@ -140,6 +149,7 @@ static void on_connection(struct loop_fd *entry, unsigned events)
             listener->handler->accepted(listener->userdata, fd, listener);
         else
             go_on = survive(listener, fd);
+        go_on = go_on && loop_clock_ns() < until_ns;
     }
     if (!freed)
         listener->freed = NULL;

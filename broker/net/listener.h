@@ -19,7 +19,8 @@
 #include "proto/address.h"
 
 enum {
-    LISTENER_ACCEPTS = 64,          /* per round and listener */
+    LISTENER_ACCEPTS = 64,          /* per round and listener … */
+    LISTENER_NS = 100 * 1000,       /* … as far as they take no longer than this */
     LISTENER_PAUSE_MS = 100,        /* a refusal is to be heard within that time */
 };
 

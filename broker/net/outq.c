@@ -174,20 +174,42 @@ static int push_entry(struct outq *outq, struct block *block, uint32_t off, uint
         link_before(outq, entry, NULL);
     }
     outq->n_bytes += len;
+    outq->n_messages += n;
     charge(entry, n, len);
     if (ret)
         *ret = entry;
     return 0;
 }
 
+/* An entry each, since each may have to be taken back. */
+static int push_requests(struct outq *outq, const struct stretch *stretch, struct audience *service)
+{
+    uint32_t off = stretch->off;
+    for (uint32_t i = 0; i < stretch->n; i++) {
+        struct entry *entry;
+        uint32_t len = FRAME_PREFIX + load_be32(stretch->block->data + off);
+        if (push_entry(outq, stretch->block, off, len, 1, service, NULL, &entry) < 0)
+            return -ENOMEM;
+        outq->pool->request_queued(outq, entry);
+        off += len;
+    }
+    return 0;
+}
+
+static int push_share(struct outq *outq, const struct share *share)
+{
+    const struct stretch *stretch = &outq->pool->burst->stretches[share->stretch];
+    if (share->to && share->to->lanes[0]->is_service)
+        return push_requests(outq, stretch, share->to);
+    return push_entry(outq, stretch->block, stretch->off, stretch->len, stretch->n, share->to, NULL,
+                      NULL);
+}
+
 int outq_make_entries(struct outq *outq)
 {
-    const struct burst *burst = outq->pool->burst;
     while (outq->first_share && !outq->broken) {
-        const struct share *share = &burst->shares[outq->first_share - 1];
-        const struct stretch *stretch = &burst->stretches[share->stretch];
-        int r = push_entry(outq, stretch->block, stretch->off, stretch->len, stretch->n,
-                           share->to, NULL, NULL);
+        const struct share *share = &outq->pool->burst->shares[outq->first_share - 1];
+        int r = push_share(outq, share);
         outq->first_share = share->next;
         outq->broken = r < 0;
     }
@@ -219,6 +241,7 @@ void outq_consume(struct outq *outq, uint32_t sent)
     sent += outq->head_sent;
     if (sent == entry->len) {
         outq->n_bytes -= entry->len;
+        outq->n_messages -= (uint32_t)entry->n;
         outq->n_sent += entry->n;
         discharge(entry->to, entry->n, entry->len);
         unlink_entry(outq, entry);
@@ -228,6 +251,7 @@ void outq_consume(struct outq *outq, uint32_t sent)
         gone += len;
     discharge(entry->to, n, gone);
     outq->n_bytes -= gone;
+    outq->n_messages -= (uint32_t)n;
     outq->n_sent += n;
     entry->off += gone;
     entry->len -= gone;
@@ -242,9 +266,27 @@ bool outq_remove(struct outq *outq, struct entry *entry)
     entry_tell(entry, false);
     outq->n_dropped += entry->len;
     outq->n_bytes -= entry->len;
+    outq->n_messages -= (uint32_t)entry->n;
     discharge(entry->to, entry->n, entry->len);
     unlink_entry(outq, entry);
     return true;
+}
+
+void outq_drop_rest(struct outq *outq)
+{
+    struct entry *last;
+    (void)outq_age(outq); /* should that fail, it is not sent either */
+    while ((last = outq->tail) && !(last == outq->head && outq->head_sent > 0)) {
+        if (last->block)
+            outq_remove(outq, last);
+        else
+            unlink_entry(outq, last);
+    }
+    outq->n_dropped = 0;
+    if (outq->head)
+        return;
+    block_unref(outq->own);
+    outq->own = NULL;
 }
 
 /* ---- settling ------------------------------------------------------------ */
@@ -259,7 +301,10 @@ static bool own_room(struct outq *outq, uint32_t len)
     size_t cap = OWN_BLOCK_MIN;
     while (cap < OWN_BLOCK_MAX && cap < outq->n_bytes)
         cap *= 2;
-    struct block *next = block_new(cap < len ? len : cap);
+    struct block_pool *blocks = outq->pool->blocks;
+    if (cap < len)
+        cap = len;
+    struct block *next = blocks ? block_pool_new(blocks, cap) : block_new(cap);
     if (!next)
         return false;
     block_unref(own);

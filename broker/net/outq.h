@@ -55,6 +55,9 @@ struct entry_pool {
     struct entry *free;
     uint32_t n_free;
     struct burst *burst; /* of those whose entries these are; NULL: nothing is shared */
+    /* A request that was shared for a service's lane has to wait: it is this entry now. */
+    void (*request_queued)(struct outq *outq, struct entry *entry);
+    struct block_pool *blocks; /* that counts what is copied for them; NULL: none does */
 };
 
 struct outq {
@@ -63,7 +66,8 @@ struct outq {
     uint32_t first_share;      /* 1 + its place in the burst; 0: none */
     uint32_t last_share;
     struct audience *selected; /* what the last SELECT named */
-    uint64_t n_bytes;          /* frames queued, each counted once; shares are not */
+    uint32_t n_bytes;          /* frames queued, each counted once; shares are not */
+    uint32_t n_messages;       /* the same in frames */
     uint64_t n_sent;           /* frames that have left */
     uint32_t head_sent;        /* bytes of the first message of `head` that are gone */
     uint32_t n_dropped;        /* bytes taken out since the rest was last moved together */
@@ -90,6 +94,12 @@ static inline bool outq_is_empty(const struct outq *outq)
     return !outq->head && outq->pending_len == 0 && outq->first_share == 0;
 }
 
+/* Whether what the kernel has taken so far ends with a frame. */
+static inline bool outq_is_between(const struct outq *outq)
+{
+    return outq->head_sent == 0 && outq->pending_len == 0;
+}
+
 /* A share in a stretch of the burst for `to`, which wants neither credentials nor
  * entries of its own. The burst has room. */
 static inline void outq_share(struct outq *outq, struct burst *burst, uint32_t stretch,
@@ -104,6 +114,33 @@ static inline void outq_share(struct outq *outq, struct burst *burst, uint32_t s
     outq->in_burst = true;
     outq->next_in_burst = burst->first;
     burst->first = outq;
+}
+
+/* Shares one frame that is for this queue alone: with the newest stretch of the queue, if the frame
+ * lies right behind that and is for the same. `to` is a service's, or NULL. The number of the
+ * share, never used again. The burst has room. */
+static inline uint64_t outq_share_one(struct outq *outq, struct burst *burst, struct block *block,
+                                      uint32_t off, uint32_t len, struct audience *to)
+{
+    const struct share *last = outq->first_share ? &burst->shares[outq->last_share - 1] : NULL;
+    struct stretch *stretch = last ? &burst->stretches[last->stretch] : NULL;
+    if (!last || last->to != to || stretch->block != block || stretch->off + stretch->len != off) {
+        uint32_t number = burst_open(burst, block, off);
+        outq_share(outq, burst, number, to);
+        stretch = &burst->stretches[number];
+        stretch->len = stretch->n = 0;
+    }
+    stretch->len += len;
+    stretch->n++;
+    burst->n_bytes += len;
+    burst->n_messages++;
+    return burst->n_gone + outq->last_share;
+}
+
+/* Whether the share of that number has neither left nor become an entry. */
+static inline bool outq_has_share(const struct outq *outq, uint64_t number)
+{
+    return outq->first_share && number >= outq->pool->burst->n_gone + outq->first_share;
 }
 
 /* Makes entries of its shares, and keeps the lanes' books of them. 0, or -ENOMEM: then it is
@@ -138,6 +175,9 @@ bool outq_make_room(struct outq *outq, struct lane *lane, uint32_t len, enum gap
 /* Drops the lane's oldest run, up to `n` messages. The messages dropped (0: none
  * is left that may be, or no memory). */
 uint64_t outq_drop_oldest(struct outq *outq, struct lane *lane, uint64_t n, enum gap reason);
+
+/* Takes out all that has not begun to leave. Nothing of it is announced: nothing follows. */
+void outq_drop_rest(struct outq *outq);
 
 /* Moves short runs that are new since the last call out of the read blocks; and, when as much has
  * been dropped as is left, what is left out of the blocks that it shared with that. */

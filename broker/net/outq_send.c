@@ -258,7 +258,7 @@ static void gather_shares(struct outq *outq, struct batch *batch)
         const struct share *share = &burst->shares[at - 1];
         const struct stretch *stretch = &burst->stretches[share->stretch];
         uint8_t *body = stretch->block->data + stretch->off;
-        if (!audience_equal(batch->selected, share->to)) {
+        if (share->to && !audience_equal(batch->selected, share->to)) {
             p += write_select_fast(p, share->to);
             batch->selected = share->to;
         }

@@ -161,8 +161,11 @@ static int dress(struct sockpath *own, const struct sockpath_options *options,
                  struct setup_error *error)
 {
     struct stat st;
+    int r = fstatat(own->dir_fd, own->base, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 
-    if (fstatat(own->dir_fd, own->base, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode))
+    if (r < 0 && r != -ENOENT)
+        return setup_fail(error, r, "cannot examine %s: %s", own->path, strerror(-r));
+    if (r < 0 || !S_ISSOCK(st.st_mode))
         return setup_fail(error, -ESTALE, "the directory of %s was replaced meanwhile", own->path);
     own->dev = st.st_dev;
     own->ino = st.st_ino;

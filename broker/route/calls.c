@@ -2,27 +2,39 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "broker/route/request.h"
 #include "broker/route/route.h"
+
+#define MS UINT64_C(1000000)
 
 enum { SLOT_BITS = 20, SLOTS_MIN = 64, REFS_MIN = 64, SPARE_MAX = 256 };
 
 /* ---- the table ------------------------------------------------------------ */
 
-int call_table_init(struct call_table *table)
+int call_table_init(struct route *route)
 {
+    struct call_table *table = &route->calls;
     *table = (struct call_table){ .n_refs = REFS_MIN };
     table->refs = calloc(REFS_MIN, sizeof(struct call *));
+    route->net->entries.request_queued = ask_queued;
     return table->refs ? 0 : -ENOMEM;
 }
 
-void call_table_deinit(struct call_table *table)
+static void call_destroy(struct route *route, struct call *call)
 {
+    loop_disarm(route->net->loop, &call->timer);
+    free(call);
+}
+
+void call_table_deinit(struct route *route)
+{
+    struct call_table *table = &route->calls;
     while (table->spare) {
         struct call *call = table->spare;
         table->spare = call->next;
-        free(call);
+        call_destroy(route, call);
     }
     free(table->slots);
     free(table->free_slots);
@@ -51,31 +63,46 @@ static bool grow_slots(struct call_table *table)
     return true;
 }
 
-static struct call **ref_bucket(struct call *const *refs, uint32_t n_refs,
-                                const struct client *requester, uint64_t reference)
+static struct call **ref_bucket(const struct call_table *table, const struct client *requester,
+                                uint64_t reference)
 {
     uint64_t h = reference ^ (requester->conn.card->id * UINT64_C(0x9e3779b97f4a7c15));
     h *= UINT64_C(0xd6e8feb86659fd93);
-    return (struct call **)&refs[(h >> 32) & (n_refs - 1)];
+    return &table->refs[(h >> 32) & (table->n_refs - 1)];
+}
+
+static void link_ref(struct call_table *table, struct call *call)
+{
+    struct call **bucket = ref_bucket(table, call->requester, call->reference);
+    call->next_ref = *bucket;
+    call->ref_link = bucket;
+    if (call->next_ref)
+        call->next_ref->ref_link = &call->next_ref;
+    *bucket = call;
+}
+
+static void unlink_ref(struct call *call)
+{
+    *call->ref_link = call->next_ref;
+    if (call->next_ref)
+        call->next_ref->ref_link = call->ref_link;
 }
 
 static void grow_refs(struct call_table *table)
 {
-    uint32_t n = table->n_refs * 2;
-    struct call **refs = calloc(n, sizeof(struct call *));
+    struct call_table old = *table;
+    struct call **refs = calloc(old.n_refs * 2, sizeof(struct call *));
     if (!refs)
         return;
-    for (uint32_t i = 0; i < table->n_refs; i++) {
-        for (struct call *call = table->refs[i], *next; call; call = next) {
+    table->refs = refs;
+    table->n_refs = old.n_refs * 2;
+    for (uint32_t i = 0; i < old.n_refs; i++) {
+        for (struct call *call = old.refs[i], *next; call; call = next) {
             next = call->next_ref;
-            struct call **bucket = ref_bucket(refs, n, call->requester, call->reference);
-            call->next_ref = *bucket;
-            *bucket = call;
+            link_ref(table, call);
         }
     }
-    free(table->refs);
-    table->refs = refs;
-    table->n_refs = n;
+    free(old.refs);
 }
 
 struct call *call_find(const struct call_table *table, uint64_t token)
@@ -88,7 +115,7 @@ struct call *call_find(const struct call_table *table, uint64_t token)
 struct call *call_find_reference(const struct call_table *table, const struct client *requester,
                                  uint64_t reference)
 {
-    struct call *call = *ref_bucket(table->refs, table->n_refs, requester, reference);
+    struct call *call = *ref_bucket(table, requester, reference);
     while (call && !(call->requester == requester && call->reference == reference))
         call = call->next_ref;
     return call;
@@ -96,66 +123,120 @@ struct call *call_find_reference(const struct call_table *table, const struct cl
 
 /* ---- a call ---------------------------------------------------------------- */
 
+/* Most calls end long before their deadline, and the one that comes into their place has a later one.
+ * So the timer is left as it is: it may fire too early, in another call, or in none. */
 static void on_deadline(struct timer *timer, uint64_t now_ns)
 {
     struct call *call = (struct call *)((char *)timer - offsetof(struct call, timer));
-    (void)now_ns;
-    call_end(call->requester->route, call, STATUS_TIMEOUT);
+    if (!call->requester)
+        return;
+    struct route *route = call->requester->route;
+    if (call->deadline_ns <= now_ns)
+        call_end(route, call, STATUS_TIMEOUT);
+    else
+        (void)loop_arm(route->net->loop, timer, call->deadline_ns); /* into the place it had */
+}
+
+/* Its timer's place is reserved with it: arming cannot fail. */
+static struct call *make_call(struct route *route)
+{
+    struct call *call = NULL;
+    if (net_reserve_timers(route->net, route->calls.n_open + 1) == 0)
+        call = malloc(sizeof *call);
+    if (call)
+        call->timer = (struct timer){ .fn = on_deadline };
+    return call;
 }
 
 static struct call *take_spare(struct call_table *table)
 {
     struct call *call = table->spare;
-    if (!call)
-        return malloc(sizeof *call);
-    table->spare = call->next;
-    table->n_spare--;
+    if (call) {
+        table->spare = call->next;
+        table->n_spare--;
+    }
     return call;
 }
 
-/* Takes NULL. */
-static void give_spare(struct call_table *table, struct call *call)
+static void give_spare(struct route *route, struct call *call)
 {
-    if (!call || table->n_spare == SPARE_MAX) {
-        free(call);
+    struct call_table *table = &route->calls;
+    if (table->n_spare == SPARE_MAX) {
+        call_destroy(route, call);
         return;
     }
+    call->requester = NULL;
     call->next = table->spare;
     table->spare = call;
     table->n_spare++;
 }
 
-struct call *call_new(struct route *route, struct client *requester, uint64_t reference,
-                      uint32_t n_asks)
+static void take_slot(struct call_table *table, struct call *call)
 {
-    struct call_table *table = &route->calls;
-    if (table->n_free == 0 && !grow_slots(table))
-        return NULL;
-    struct call *call = take_spare(table);
-    struct ask *asks = !call || n_asks == 1 ? NULL : calloc(n_asks, sizeof *asks);
-    if (!call || (n_asks != 1 && !asks)) {
-        give_spare(table, call);
-        return NULL;
-    }
     uint32_t slot = table->free_slots[--table->n_free];
-    *call = (struct call){
-        .token = ++table->serial << SLOT_BITS | slot,
-        .reference = reference,
-        .requester = requester,
-        .asks = n_asks == 1 ? &call->only : asks,
-        .timer.fn = on_deadline,
-    };
+    call->token = ++table->serial << SLOT_BITS | slot;
     table->slots[slot] = call;
     if (++table->n_open > table->n_refs)
         grow_refs(table);
-    struct call **bucket = ref_bucket(table->refs, table->n_refs, requester, reference);
-    call->next_ref = *bucket;
-    *bucket = call;
+}
+
+static void give_slot(struct call_table *table, const struct call *call)
+{
+    uint32_t slot = (uint32_t)call->token & (MAX_OPEN_CALLS - 1);
+    table->slots[slot] = NULL;
+    table->free_slots[table->n_free++] = slot;
+    table->n_open--;
+}
+
+static void set_deadline(struct loop *loop, struct call *call, uint64_t timeout_ms)
+{
+    if (timeout_ms > MAX_TIMEOUT_MS)
+        timeout_ms = MAX_TIMEOUT_MS;
+    call->deadline_ns = loop_now_ns(loop) + timeout_ms * MS;
+    if (!call->timer.place || call->timer.when_ns > call->deadline_ns)
+        (void)loop_arm(loop, &call->timer, call->deadline_ns);
+}
+
+static void link_call(struct client *requester, struct call *call)
+{
+    call->prev = NULL;
     call->next = requester->calls;
     if (call->next)
         call->next->prev = call;
     requester->calls = call;
     requester->n_calls++;
+}
+
+static void unlink_call(struct client *requester, struct call *call)
+{
+    *(call->prev ? &call->prev->next : &requester->calls) = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+}
+
+struct call *call_new(struct route *route, struct client *requester, uint64_t reference,
+                      uint64_t timeout_ms, uint32_t n_asks)
+{
+    struct call_table *table = &route->calls;
+    if (table->n_free == 0 && !grow_slots(table))
+        return NULL;
+    struct call *call = take_spare(table);
+    if (!call && !(call = make_call(route)))
+        return NULL;
+    call->asks = n_asks == 1 ? &call->only : calloc(n_asks, sizeof *call->asks);
+    if (!call->asks) {
+        give_spare(route, call);
+        return NULL;
+    }
+    call->requester = requester;
+    call->reference = reference;
+    call->survey = false;
+    call->n_asks = call->n_open = 0;
+    memset(&call->counts, 0, sizeof call->counts);
+    take_slot(table, call);
+    link_ref(table, call);
+    link_call(requester, call);
+    set_deadline(route->net->loop, call, timeout_ms);
     return call;
 }
 
@@ -163,20 +244,9 @@ struct call *call_new(struct route *route, struct client *requester, uint64_t re
  * the end of that client, and of all its calls: so this comes first. */
 static void call_unlink(struct route *route, struct call *call)
 {
-    struct call_table *table = &route->calls;
-    struct client *requester = call->requester;
-    struct call **link = ref_bucket(table->refs, table->n_refs, requester, call->reference);
-    while (*link != call)
-        link = &(*link)->next_ref;
-    *link = call->next_ref;
-    uint32_t slot = (uint32_t)call->token & (MAX_OPEN_CALLS - 1);
-    table->slots[slot] = NULL;
-    table->free_slots[table->n_free++] = slot;
-    table->n_open--;
-    loop_disarm(route->net->loop, &call->timer);
-    *(call->prev ? &call->prev->next : &requester->calls) = call->next;
-    if (call->next)
-        call->next->prev = call->prev;
+    unlink_ref(call);
+    give_slot(&route->calls, call);
+    unlink_call(call->requester, call);
 }
 
 static void call_release(struct call *call)
@@ -184,7 +254,7 @@ static void call_release(struct call *call)
     struct client *requester = call->requester;
     if (call->asks != &call->only)
         free(call->asks);
-    give_spare(&requester->route->calls, call);
+    give_spare(requester->route, call);
     /* Not before it was told: the last one may be the end of a half-closed connection. */
     if (--requester->n_calls == 0)
         conn_finish(&requester->conn);
@@ -201,66 +271,6 @@ void call_finish(struct route *route, struct call *call, enum status status, boo
     call_unlink(route, call);
     request_tell_end(call, status, left_queue);
     call_release(call);
-}
-
-/* ---- asks ------------------------------------------------------------------ */
-
-static void request_left(struct entry_hook *hook, bool sent)
-{
-    struct ask *ask = (struct ask *)hook;
-    ask->sent = sent;
-    ask->entry = NULL;
-}
-
-void ask_open(struct call *call, struct service *service, struct entry *entry)
-{
-    struct ask *ask = &call->asks[call->n_asks++];
-    struct client *server = service->reg.client;
-    *ask = (struct ask){
-        .hook = { .left = request_left, .lane = &service->reg.lane },
-        .call = call,
-        .service = service,
-        .server = server,
-        .server_id = server->conn.card->id,
-        .entry = entry,
-        .next = server->asks,
-    };
-    entry_watch(entry, &ask->hook);
-    audience_ref(&service->reg.lane.solo);
-    service->n_open++;
-    call->n_open++;
-    if (ask->next)
-        ask->next->prev = ask;
-    server->asks = ask;
-}
-
-void ask_close(struct ask *ask)
-{
-    ask->state = ASK_DONE;
-    ask->call->n_open--;
-    ask->service->n_open--;
-    if (ask->entry) /* what cannot be taken back any more goes on without us */
-        outq_remove(&ask->server->conn.out, ask->entry);
-    *(ask->prev ? &ask->prev->next : &ask->server->asks) = ask->next;
-    if (ask->next)
-        ask->next->prev = ask->prev;
-    lane_unref(&ask->service->reg.lane);
-}
-
-struct ask *call_find_ask(struct call *call, const struct client *server)
-{
-    uint32_t low = 0;
-    uint32_t high = call->n_asks;
-    uint64_t id = server->conn.card->id;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (call->asks[mid].server_id < id)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    struct ask *ask = low < call->n_asks ? &call->asks[low] : NULL;
-    return ask && ask->state == ASK_OPEN && ask->server == server ? ask : NULL;
 }
 
 /* ---- the end ----------------------------------------------------------------- */
@@ -282,7 +292,7 @@ void call_end(struct route *route, struct call *call, enum status status)
     count_end(route, call, status, call->n_open);
     for (uint32_t i = 0; i < call->n_asks; i++) {
         struct ask *ask = &call->asks[i];
-        ask->cancel = ask->state == ASK_OPEN && ask->sent;
+        ask->cancel = ask->state == ASK_OPEN && !ask_waits(ask);
         if (ask->state == ASK_OPEN)
             ask_close(ask);
     }
@@ -296,10 +306,10 @@ void call_end(struct route *route, struct call *call, enum status status)
     call_release(call);
 }
 
-static void server_gone(struct route *route, struct ask *ask)
+void ask_gone(struct route *route, struct ask *ask)
 {
     struct call *call = ask->call;
-    bool left_queue = ask->sent;
+    bool left_queue = !ask_waits(ask);
     ask_close(ask);
     call->counts.gone++;
     route->counters->calls_server_gone++;
@@ -310,14 +320,14 @@ static void server_gone(struct route *route, struct ask *ask)
 void calls_server_gone(struct route *route, struct client *server)
 {
     while (server->asks)
-        server_gone(route, server->asks);
+        ask_gone(route, server->asks);
 }
 
 /* The newest stand first, and leave the queue last. */
 void calls_server_deaf(struct route *route, struct client *server)
 {
-    while (server->asks && !server->asks->sent)
-        server_gone(route, server->asks);
+    while (server->asks && ask_waits(server->asks))
+        ask_gone(route, server->asks);
 }
 
 void calls_requester_gone(struct route *route, struct client *requester)

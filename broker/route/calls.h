@@ -14,31 +14,12 @@
 #include <stdint.h>
 
 #include "broker/loop/timer.h"
-#include "broker/net/outq.h"
+#include "broker/route/ask.h"
 #include "proto/status.h"
 
 struct route;
 struct client;
-struct service;
-struct call;
 struct dest;
-
-enum ask_state { ASK_OPEN, ASK_DONE };
-
-/* One server that was asked. */
-struct ask {
-    struct entry_hook hook;  /* while the request is in the server's queue */
-    struct call *call;
-    struct service *service; /* holds a reference to its lane */
-    struct client *server;   /* good while the ask is open */
-    uint64_t server_id;
-    struct entry *entry;     /* NULL: it is in the queue no more */
-    bool sent;               /* it has begun to leave: the server may have seen it */
-    struct ask *next;        /* of the server's */
-    struct ask *prev;
-    uint8_t state;
-    bool cancel;             /* call_end: the server is to be told */
-};
 
 struct call {
     uint64_t token;
@@ -46,8 +27,10 @@ struct call {
     struct client *requester;
     struct call *next;       /* of the requester's */
     struct call *prev;
-    struct call *next_ref;   /* in the table of references */
-    struct timer timer;
+    struct call *next_ref;   /* in the table of references, */
+    struct call **ref_link;  /* and what points to it there */
+    struct timer timer;      /* armed for the deadline or for a time before it */
+    uint64_t deadline_ns;
     bool survey;
     uint32_t n_asks;
     uint32_t n_open;
@@ -58,6 +41,8 @@ struct call {
     struct ask only;         /* of a request to one: no second allocation */
 };
 
+enum { ASKED_PLACES = 16 };
+
 struct call_table {
     struct call **slots;
     uint32_t *free_slots;
@@ -67,28 +52,31 @@ struct call_table {
     uint64_t serial;
     struct call **refs;      /* by requester and reference */
     uint32_t n_refs;
-    struct call *spare;      /* for the next ones */
+    struct call *spare;      /* for the next ones; their timers may be armed */
     uint32_t n_spare;
+    struct {
+        struct dest *dest;   /* good while the epoch is the route's */
+        uint64_t epoch;
+    } asked[ASKED_PLACES];   /* where the last requests went, by their clients' ids */
 };
 
-int call_table_init(struct call_table *table);
-void call_table_deinit(struct call_table *table);
+/* 0 or -ENOMEM. */
+int call_table_init(struct route *route);
+void call_table_deinit(struct route *route);
 
-/* A new call with room for n_asks; NULL: no memory, or too many are open. */
+/* A new call with room for n_asks, which times out by itself; NULL: no memory, or too many are
+ * open. */
 struct call *call_new(struct route *route, struct client *requester, uint64_t reference,
-                      uint32_t n_asks);
+                      uint64_t timeout_ms, uint32_t n_asks);
 /* The open call a token names; NULL. */
 struct call *call_find(const struct call_table *table, uint64_t token);
 /* The requester's open call with that reference; NULL. */
 struct call *call_find_reference(const struct call_table *table, const struct client *requester,
                                  uint64_t reference);
-/* The ask of that server, if it is still open; NULL. */
-struct ask *call_find_ask(struct call *call, const struct client *server);
 
-/* A server was asked: the request is `entry` in its queue. */
-void ask_open(struct call *call, struct service *service, struct entry *entry);
-/* This server is done with, whatever the reason; the caller has counted it. */
-void ask_close(struct ask *ask);
+/* The server is gone, or may not answer any more: counted so, and the call ends that has nobody
+ * else. */
+void ask_gone(struct route *route, struct ask *ask);
 
 /* Ends the call: what is still open is counted by `status` (TIMEOUT, CANCELLED, OVERFLOW,
  * REQUESTER_GONE), its servers are told or never see it; then END goes to the requester

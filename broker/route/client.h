@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "broker/guard/permit.h"
 #include "broker/net/conn.h"
 #include "broker/route/table.h"
 
@@ -33,6 +34,7 @@ struct hold {
 struct client {
     struct conn conn;
     struct route *route;
+    struct rights *rights;    /* session's */
 
     /* Where the last two subjects it used go: good while the epoch is route->epoch. */
     struct dest *recent[2];
@@ -63,10 +65,19 @@ struct client {
     uint32_t first_pick; /* 1 + index of its first pick for the message at hand */
 
     uint8_t last_loss;        /* enum gap */
+    uint8_t n_found[2];       /* of its subscriptions and services, while a dest is made */
     bool said_hello;          /* session's */
     uint64_t n_lost;
     uint64_t loss_event_ns;   /* when $SYS.event.loss was last published */
 };
+
+/* Whether policy refuses the client something about a subject (NULL, 0: about none). NULL: it does
+ * not; else the rule, as long as the client has these rights. */
+const struct policy_rule *client_refused(const struct client *client, enum policy_verb verb,
+                                         const char *subject, size_t len);
+/* … about all subjects of a pattern. */
+const struct policy_rule *client_refused_all(const struct client *client, enum policy_verb verb,
+                                             const char *pattern, size_t len);
 
 static inline uint32_t client_n_services(const struct client *client)
 {

@@ -68,7 +68,7 @@ static bool reads(const struct client *client)
 }
 
 /* Who has to be waited for before the message may go to anybody. */
-static struct client *find_holder(const struct run *run, const struct dest *dest)
+static struct client *find_holder(const struct passage *passage, const struct dest *dest)
 {
     enum gap reason;
     for (uint32_t i = 0; i < dest->n_receivers; i++) {
@@ -76,9 +76,9 @@ static struct client *find_holder(const struct run *run, const struct dest *dest
         const struct audience *to = dest->receivers[i].to;
         for (uint32_t j = 0; conn_is_live(&client->conn) && j < to->n; j++) {
             struct sub *sub = sub_of(to->lanes[j]);
-            bool full = !overflow_fits(client, to->lanes[j], run->len);
+            bool full = !overflow_fits(client, to->lanes[j], passage->len);
             if (full && reads(client) &&
-                overflow_policy(client, sub, run->from, &reason) == POLICY_WAIT)
+                overflow_policy(passage, client, sub, &reason) == POLICY_WAIT)
                 return client;
         }
     }
@@ -190,12 +190,12 @@ static void deliver_all(const struct passage *passage, const struct run *run, st
 }
 
 /* Picks a member of each group, and threads the picks of each client together. */
-static struct client *pick_members(struct route *route, const struct run *run, struct dest *dest)
+static struct client *pick_members(const struct passage *passage, struct dest *dest)
 {
     struct client *holder = NULL;
     for (uint32_t i = 0; i < dest->n_groups && !holder; i++)
         dest->picks[i].member =
-            group_pick(route, dest, &dest->groups[i], run->len, run->from, &holder);
+            group_pick(passage, dest, &dest->groups[i], &holder);
     for (uint32_t i = 0; i < dest->n_groups && !holder; i++) {
         struct pick *pick = &dest->picks[i];
         if (!pick->member)
@@ -208,15 +208,6 @@ static struct client *pick_members(struct route *route, const struct run *run, s
 
 bool deliver_one(struct route *route, const struct run *run, struct dest *dest)
 {
-    struct client *holder = find_holder(run, dest);
-    if (!holder)
-        holder = pick_members(route, run, dest);
-    if (holder) {
-        /* To look for room in its own queue may have been the end of it. */
-        if (conn_is_live(&run->from->conn))
-            hold_start(holder, run->from);
-        return false;
-    }
     struct passage passage = {
         .route = route,
         .publisher = run->from,
@@ -225,6 +216,15 @@ bool deliver_one(struct route *route, const struct run *run, struct dest *dest)
         .hash = dest->hash,
         .len = run->len,
     };
+    struct client *holder = find_holder(&passage, dest);
+    if (!holder)
+        holder = pick_members(&passage, dest);
+    if (holder) {
+        /* To look for room in its own queue may have been the end of it. */
+        if (conn_is_live(&run->from->conn))
+            hold_start(holder, run->from);
+        return false;
+    }
     deliver_all(&passage, run, dest);
     return true;
 }

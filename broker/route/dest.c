@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/guard/policy_rights.h"
 #include "broker/route/dest_make.h"
 #include "broker/route/route.h"
 #include "proto/subject.h"
@@ -206,6 +207,21 @@ void dest_changed(struct route *route, const char *subject, size_t len)
     route->epoch++;
     route->dests->swept_generation = 0;
     route->dests->sweep_again = true;
+}
+
+bool dest_has_admitted(const struct dest *dest, const struct rights *rights)
+{
+    return (dest->publishers & rights_bit(rights)) &&
+           dest->rights_epoch == rights_epoch(rights->policy);
+}
+
+void dest_admit(struct dest *dest, const struct client *client)
+{
+    uint64_t epoch = rights_epoch(client->rights->policy);
+    if (dest->rights_epoch != epoch)
+        dest->publishers = 0;
+    dest->rights_epoch = epoch;
+    dest->publishers |= rights_bit(client->rights);
 }
 
 void dest_remember(struct client *client, struct dest *dest)

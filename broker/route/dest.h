@@ -52,6 +52,8 @@ struct dest {
     struct service **services;
 
     uint64_t generation;
+    uint64_t publishers;   /* the rights (a bit each, policy_rights.h) that may publish there … */
+    uint64_t rights_epoch; /* … as far as they were asked in that epoch */
     struct receiver *receivers;
     struct receiver first; /* where `receivers` points to if there is one */
     uint32_t n_receivers;
@@ -100,6 +102,17 @@ void dest_prefetch(const struct route *route, const struct dest_key *keys, unsig
  * NO_MEMORY). Good until the next call. */
 struct dest *dest_find(struct route *route, const char *subject, size_t len,
                        enum status *ret_status);
+/* Whether those rights were found to be enough to publish there. */
+bool dest_has_admitted(const struct dest *dest, const struct rights *rights);
+/* Whether the client may publish there, as far as is known; false: ask. */
+static inline bool dest_admits(const struct dest *dest, const struct client *client)
+{
+    return rights_pass(client->rights, VERB_PUBLISH, dest_subject(dest)) ||
+           dest_has_admitted(dest, client->rights);
+}
+/* It may. */
+void dest_admit(struct dest *dest, const struct client *client);
+
 /* The client's message went there, and its next one may. */
 void dest_remember(struct client *client, struct dest *dest);
 

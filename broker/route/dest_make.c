@@ -10,17 +10,22 @@
 /* What the index found, in growing arrays. */
 struct found {
     const struct slab *slab;
+    const char *subject;
+    size_t subject_len;
     struct sub **subs;
     struct service **services;
     uint32_t n_subs;
     uint32_t n_services;
     uint32_t subs_cap;
     uint32_t services_cap;
-    bool failed;
+    bool failed;             /* nothing more is found */
+    struct client *overdone; /* has too many; NULL: nobody has */
 };
 
 static void append(void ***array, uint32_t *n, uint32_t *cap, void *item, bool *failed)
 {
+    if (*failed)
+        return;
     if (*n == *cap) {
         uint32_t more = *cap ? *cap * 2 : 16;
         void **grown = reallocarray(*array, more, sizeof(void *));
@@ -34,15 +39,48 @@ static void append(void ***array, uint32_t *n, uint32_t *cap, void *item, bool *
     (*array)[(*n)++] = item;
 }
 
+/* A pattern may be allowed where not all of its subjects are. */
+static bool is_allowed(const struct found *found, const struct registration *reg,
+                       enum policy_verb verb)
+{
+    return !client_refused(reg->client, verb, found->subject, found->subject_len);
+}
+
+/* Whether its client has as many already as one subject may match: then it ends, and how many more
+ * there are need not be known. */
+static bool is_overdone(struct found *found, const struct registration *reg)
+{
+    if (reg->client->n_found[reg->lane.is_service] < MAX_OVERLAP)
+        return false;
+    found->overdone = reg->client;
+    return true;
+}
+
 static void collect(struct node *node, void *userdata)
 {
     struct found *found = userdata;
     const struct slab *slab = found->slab;
-    for (struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub))
+    for (struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub)) {
+        if (is_overdone(found, &sub->reg) || !is_allowed(found, &sub->reg, VERB_SUBSCRIBE))
+            continue;
         append((void ***)&found->subs, &found->n_subs, &found->subs_cap, sub, &found->failed);
-    for (struct service *s = node_service(slab, node); s; s = service_next(slab, s))
+        sub->reg.client->n_found[0] += !found->failed;
+    }
+    for (struct service *s = node_service(slab, node); s; s = service_next(slab, s)) {
+        if (is_overdone(found, &s->reg) || !is_allowed(found, &s->reg, VERB_SERVE))
+            continue;
         append((void ***)&found->services, &found->n_services, &found->services_cap, s,
                &found->failed);
+        s->reg.client->n_found[1] += !found->failed;
+    }
+}
+
+static void forget_counts(const struct found *found)
+{
+    for (uint32_t i = 0; i < found->n_subs; i++)
+        found->subs[i]->reg.client->n_found[0] = 0;
+    for (uint32_t i = 0; i < found->n_services; i++)
+        found->services[i]->reg.client->n_found[1] = 0;
 }
 
 static int by_number(uint64_t a, uint64_t b)
@@ -235,10 +273,17 @@ static size_t cost_of(const struct dest *dest, const struct found *found)
 
 struct dest *dest_make(struct route *route, const char *subject, size_t len)
 {
-    struct found found = { .slab = &route->slab };
+    struct found found = {
+        .slab = &route->slab,
+        .subject = subject,
+        .subject_len = len,
+    };
     struct dest *dest = dest_new(route, subject, len);
     if (dest) {
         index_match(&route->index, subject, len, collect, &found);
+        forget_counts(&found);
+        if (found.overdone)
+            route->overdone = found.overdone;
         if (fill(dest, &found))
             dest->n_bytes = cost_of(dest, &found);
         else

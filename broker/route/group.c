@@ -16,9 +16,9 @@ static uint64_t waiting(struct route *route, struct client *client)
 }
 
 /* The least busy of the members that `wanted` lets through; in turn among equals. */
-static struct receiver *least(struct route *route, struct dest *dest, struct dest_group *group,
-                              bool (*wanted)(struct receiver *, size_t, const struct client *),
-                              size_t len, const struct client *publisher)
+static struct receiver *least(struct dest *dest, struct dest_group *group,
+                              bool (*wanted)(struct receiver *, const struct passage *),
+                              const struct passage *passage)
 {
     struct receiver *best = NULL;
     uint64_t best_waiting = UINT64_MAX;
@@ -27,9 +27,9 @@ static struct receiver *least(struct route *route, struct dest *dest, struct des
         uint32_t at = (group->turn + i) % group->n;
         struct receiver *member = &dest->members[group->first + at];
         const struct conn *conn = &member->client->conn;
-        if (!conn_is_live(conn) || !wanted(member, len, publisher) || !conn_is_live(conn))
+        if (!conn_is_live(conn) || !wanted(member, passage) || !conn_is_live(conn))
             continue;
-        uint64_t n = waiting(route, member->client);
+        uint64_t n = waiting(passage->route, member->client);
         if (n < best_waiting) {
             best = member;
             best_waiting = n;
@@ -41,39 +41,35 @@ static struct receiver *least(struct route *route, struct dest *dest, struct des
     return best;
 }
 
-static bool has_room(struct receiver *member, size_t len, const struct client *publisher)
+static bool has_room(struct receiver *member, const struct passage *passage)
 {
-    (void)publisher;
-    return overflow_fits(member->client, member->to->lanes[0], len);
+    return overflow_fits(member->client, member->to->lanes[0], passage->len);
 }
 
-static bool would_hold(struct receiver *member, size_t len, const struct client *publisher)
+static bool would_hold(struct receiver *member, const struct passage *passage)
 {
     enum gap reason;
-    (void)len;
-    return overflow_policy(member->client, sub_of(member->to->lanes[0]), publisher, &reason) ==
-           POLICY_WAIT;
+    const struct sub *sub = sub_of(member->to->lanes[0]);
+    return overflow_policy(passage, member->client, sub, &reason) == POLICY_WAIT;
 }
 
-static bool anyone(struct receiver *member, size_t len, const struct client *publisher)
+static bool anyone(struct receiver *member, const struct passage *passage)
 {
     (void)member;
-    (void)len;
-    (void)publisher;
+    (void)passage;
     return true;
 }
 
-struct receiver *group_pick(struct route *route, struct dest *dest, struct dest_group *group,
-                            size_t len, const struct client *publisher,
-                            struct client **ret_holder)
+struct receiver *group_pick(const struct passage *passage, struct dest *dest,
+                            struct dest_group *group, struct client **ret_holder)
 {
-    struct receiver *member = least(route, dest, group, has_room, len, publisher);
+    struct receiver *member = least(dest, group, has_room, passage);
     if (member)
         return member;
-    member = least(route, dest, group, would_hold, len, publisher);
+    member = least(dest, group, would_hold, passage);
     if (member) {
         *ret_holder = member->client;
         return NULL;
     }
-    return least(route, dest, group, anyone, len, publisher);
+    return least(dest, group, anyone, passage);
 }

@@ -8,9 +8,9 @@
 
 #include "broker/route/dest.h"
 
-/* The member that gets a message of `len` bytes from `publisher` (NULL: the
- * broker). NULL: the publisher has to be held, by *ret_holder. A member without room is
- * returned if its policy makes some. */
-struct receiver *group_pick(struct route *route, struct dest *dest, struct dest_group *group,
-                            size_t len, const struct client *publisher,
-                            struct client **ret_holder);
+struct passage;
+
+/* The member that gets the message. NULL: its publisher has to be held, by *ret_holder. A member
+ * without room is returned if its policy makes some. */
+struct receiver *group_pick(const struct passage *passage, struct dest *dest,
+                            struct dest_group *group, struct client **ret_holder);

@@ -1,5 +1,6 @@
 #include "broker/route/hold.h"
 
+#include "broker/route/overflow.h"
 #include "broker/route/route.h"
 #include "proto/transport/sys.h"
 
@@ -94,9 +95,17 @@ static bool stands_still(const struct conn *conn)
            sys_outq(conn->io.fd) >= conn->unread;
 }
 
-bool hold_allowed(struct client *subscriber, const struct client *publisher, enum gap *ret_reason)
+/* One's own uid always. */
+static bool has_right(const struct passage *passage, const struct client *subscriber)
 {
-    if (card_principal(subscriber->conn.card)->uid != card_principal(publisher->conn.card)->uid) {
+    uid_t uid = card_principal(subscriber->conn.card)->uid;
+    return uid == card_principal(passage->publisher->conn.card)->uid ||
+           !client_refused(subscriber, VERB_HOLD, passage->subject, passage->subject_len);
+}
+
+bool hold_allowed(const struct passage *passage, struct client *subscriber, enum gap *ret_reason)
+{
+    if (!has_right(passage, subscriber)) {
         *ret_reason = GAP_NOT_HELD;
         return false;
     }
@@ -193,6 +202,14 @@ void hold_release_all(struct client *subscriber)
         hold_release(subscriber->hold->first);
 }
 
+static bool conn_is_half_full(const struct conn *conn)
+{
+    uint64_t room = conn_room(conn, QUOTA_QUEUED_BYTES);
+    uint64_t n_room = conn_room(conn, QUOTA_QUEUED_MESSAGES);
+    return conn->out.n_bytes > (room < CONN_QUEUE_BYTES ? room : CONN_QUEUE_BYTES) / 2 ||
+           conn->out.n_messages > n_room / 2;
+}
+
 static bool is_half_full(const struct lane *lane)
 {
     return !lane->is_service && lane->policy == POLICY_WAIT &&
@@ -203,8 +220,7 @@ static bool is_half_full(const struct lane *lane)
 static bool is_half_empty(const struct client *client)
 {
     struct hold *hold = client->hold;
-    if (client->conn.out.n_bytes > CONN_QUEUE_BYTES / 2 ||
-        (hold->full && is_half_full(hold->full)))
+    if (conn_is_half_full(&client->conn) || (hold->full && is_half_full(hold->full)))
         return false;
     hold->full = NULL;
     const struct registration *reg = NULL;

@@ -12,11 +12,13 @@
 
 #include "broker/route/client.h"
 
+struct passage;
 struct route;
 
-/* Whether `subscriber` may hold `publisher` now: it is of the same uid, is not
- * stalled, and has not been standing still for a second already. If not, *ret_reason is why. */
-bool hold_allowed(struct client *subscriber, const struct client *publisher,
+/* Whether `subscriber` may hold the publisher of the message now: it is of the same uid or may do so
+ * by policy, is not stalled, and has not been standing still for a second already. If not,
+ * *ret_reason is why. */
+bool hold_allowed(const struct passage *passage, struct client *subscriber,
                   enum gap *ret_reason);
 /* Holds the publisher; without memory for that the subscriber ends. One that was held before for
  * the same frame keeps its place in front. */

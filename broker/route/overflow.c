@@ -1,16 +1,17 @@
 #include "broker/route/overflow.h"
 
+#include "broker/route/evict.h"
 #include "broker/route/hold.h"
 #include "broker/route/latest.h"
 #include "broker/route/route.h"
 
-enum policy overflow_policy(struct client *subscriber, const struct sub *sub,
-                            const struct client *publisher, enum gap *ret_reason)
+enum policy overflow_policy(const struct passage *passage, struct client *subscriber,
+                            const struct sub *sub, enum gap *ret_reason)
 {
     *ret_reason = sub->reg.lane.policy == POLICY_DROP_NEW ? GAP_DROPPED_NEW : GAP_DROPPED_OLD;
     if (sub->reg.lane.policy != POLICY_WAIT)
         return (enum policy)sub->reg.lane.policy;
-    if (publisher && hold_allowed(subscriber, publisher, ret_reason))
+    if (passage->publisher && hold_allowed(passage, subscriber, ret_reason))
         return POLICY_WAIT;
     return POLICY_DROP_OLD;
 }
@@ -25,7 +26,9 @@ bool overflow_fits(struct client *subscriber, const struct lane *lane, size_t le
     if (fits(subscriber, lane, len))
         return true;
     conn_write_now(&subscriber->conn);
-    return fits(subscriber, lane, len);
+    return fits(subscriber, lane, len) ||
+           (lane_fits(lane, len) && evict_for(subscriber, QUOTA_QUEUED_BYTES) &&
+            fits(subscriber, lane, len));
 }
 
 static bool lose_new(const struct passage *passage, struct client *client, struct lane *lane,
@@ -86,7 +89,7 @@ bool overflow_admit(const struct passage *passage, struct client *subscriber, st
     if (!conn_is_live(&subscriber->conn))
         return false;
     bool conn_full = !conn_fits(&subscriber->conn, passage->len);
-    enum policy policy = overflow_policy(subscriber, sub, passage->publisher, &reason);
+    enum policy policy = overflow_policy(passage, subscriber, sub, &reason);
     if (conn_full)
         reason = GAP_CONNECTION_FULL;
     switch (policy) {

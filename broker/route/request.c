@@ -5,8 +5,6 @@
 #include "broker/route/dest.h"
 #include "broker/route/route.h"
 
-#define MS UINT64_C(1000000)
-
 static struct piece text(const char *s)
 {
     return (struct piece){ s, s ? strlen(s) : 0 };
@@ -61,11 +59,21 @@ static void refuse_reply(struct client *server, uint64_t token, enum status stat
 
 /* ---- requests ----------------------------------------------------------------- */
 
+/* Even if all that is in the burst were for it; else its books are looked at. */
+static bool fits(const struct burst *burst, struct conn *conn, const struct lane *lane, size_t len)
+{
+    uint64_t more = burst->n_bytes + len;
+    if (conn->out.n_bytes + more <= CONN_QUEUE_BYTES && lane->n_bytes + more <= lane->max_bytes &&
+        lane->n_messages + burst->n_messages < lane->max_messages)
+        return true;
+    return conn_fits(conn, len) && lane_fits(lane, len);
+}
+
 static bool has_room(const struct service *service, uint32_t len)
 {
-    return service->n_open < service->max_open && lane_fits(&service->reg.lane, len) &&
-           conn_fits(&service->reg.client->conn, len) &&
-           conn_is_live(&service->reg.client->conn);
+    struct conn *conn = &service->reg.client->conn;
+    return service->n_open < service->max_open && conn_is_live(conn) &&
+           fits(conn->net->burst, conn, &service->reg.lane, len);
 }
 
 /* The service with the fewest requests open, in turn among equals. */
@@ -73,8 +81,8 @@ static struct service *least_busy(struct dest *dest, uint32_t len)
 {
     struct service *best = NULL;
     uint32_t best_at = 0;
-    for (uint32_t i = 0; i < dest->n_services; i++) {
-        uint32_t at = (dest->turn + i) % dest->n_services;
+    for (uint32_t i = 0, at = dest->turn; i < dest->n_services; i++, at++) {
+        at = at < dest->n_services ? at : 0;
         struct service *service = dest->services[at];
         if (has_room(service, len) && (!best || service->n_open < best->n_open)) {
             best = service;
@@ -82,7 +90,7 @@ static struct service *least_busy(struct dest *dest, uint32_t len)
         }
     }
     if (best)
-        dest->turn = (best_at + 1) % dest->n_services;
+        dest->turn = best_at + 1;
     return best;
 }
 
@@ -100,11 +108,16 @@ static const char *what_is_full(const struct dest *dest)
 static bool ask_service(struct call *call, struct service *service, const struct parcel *parcel)
 {
     struct conn *conn = &service->reg.client->conn;
-    struct entry *entry;
-    if (outq_push(&conn->out, parcel->block, parcel->off, parcel->len, 1, &service->reg.lane.solo,
-                  call->requester->conn.card, &entry) < 0)
+    struct burst *burst = conn->net->burst;
+    struct audience *to = &service->reg.lane.solo;
+    struct entry *entry = NULL;
+    uint64_t share = 0;
+    if (!to->credentials && burst_has_room(burst, 1))
+        share = outq_share_one(&conn->out, burst, parcel->block, parcel->off, parcel->len, to);
+    else if (outq_push(&conn->out, parcel->block, parcel->off, parcel->len, 1, to,
+                       call->requester->conn.card, &entry) < 0)
         return false;
-    ask_open(call, service, entry);
+    ask_open(call, service, entry, share);
     conn_dirty(conn);
     return true;
 }
@@ -113,19 +126,10 @@ static bool ask_service(struct call *call, struct service *service, const struct
 static struct call *begin(struct route *route, struct client *client, const struct parcel *parcel,
                           uint32_t n_asks)
 {
-    uint64_t timeout_ms = parcel->frame->timeout_ms;
-    if (timeout_ms > MAX_TIMEOUT_MS)
-        timeout_ms = MAX_TIMEOUT_MS;
-    struct call *call = call_new(route, client, parcel->frame->token, n_asks);
-    if (!call)
-        return NULL;
-    if (net_reserve_timers(route->net, route->calls.n_open) < 0 ||
-        loop_arm(route->net->loop, &call->timer,
-                 loop_now_ns(route->net->loop) + timeout_ms * MS) < 0) {
-        call_free(route, call);
-        return NULL;
-    }
-    store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->token);
+    const struct frame *frame = parcel->frame;
+    struct call *call = call_new(route, client, frame->token, frame->timeout_ms, n_asks);
+    if (call)
+        store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->token);
     return call;
 }
 
@@ -193,11 +197,38 @@ static void send_all(struct route *route, struct client *client, const struct pa
         call_finish(route, call, STATUS_OK, false);
 }
 
+/* As a rule where the client's last one went. That is remembered apart from where its messages go,
+ * which it may have other rights to. */
+static struct dest *find_dest(struct route *route, const struct client *client,
+                              const struct frame *frame, enum status *ret_status)
+{
+    uint32_t place = client->conn.card->id % ASKED_PLACES;
+    uint64_t epoch = route->calls.asked[place].epoch;
+    struct dest *dest = epoch == route->epoch ? route->calls.asked[place].dest : NULL;
+    if (dest && dest->subject_len == frame->subject_len &&
+        memcmp(dest_subject(dest), frame->subject, frame->subject_len) == 0)
+        return dest;
+    dest = dest_find(route, frame->subject, frame->subject_len, ret_status);
+    route->calls.asked[place].dest = dest;
+    route->calls.asked[place].epoch = route->epoch;
+    return dest;
+}
+
+/* Before anything is looked up: what is written may end connections, of which this may be one. */
+static bool make_way(struct route *route, const struct client *client)
+{
+    if (burst_is_full(route->net->burst))
+        net_write_burst(route->net);
+    return conn_is_live(&client->conn);
+}
+
 void request_send(struct route *route, struct client *client, const struct parcel *parcel)
 {
     const struct frame *frame = parcel->frame;
     enum status status;
-    struct dest *dest = dest_find(route, frame->subject, frame->subject_len, &status);
+    if (!make_way(route, client))
+        return;
+    struct dest *dest = find_dest(route, client, frame, &status);
     if (!dest)
         request_refuse(client, frame->token, status, NULL);
     else if (frame->mode == REQUEST_ALL)
@@ -220,11 +251,32 @@ static void answered(struct route *route, struct call *call, struct ask *ask)
         call_free(route, call);
 }
 
+static bool reply_fits(struct conn *requester, uint32_t len)
+{
+    return requester->out.n_bytes + requester->net->burst->n_bytes + len <= CONN_QUEUE_BYTES ||
+           conn_fits(requester, len);
+}
+
+/* false: no memory. */
+static bool pass_reply(struct conn *requester, const struct parcel *parcel)
+{
+    struct burst *burst = requester->net->burst;
+    if (burst_has_room(burst, 1))
+        outq_share_one(&requester->out, burst, parcel->block, parcel->off, parcel->len, NULL);
+    else if (outq_push(&requester->out, parcel->block, parcel->off, parcel->len, 1, NULL, NULL,
+                       NULL) < 0)
+        return false;
+    conn_dirty(requester);
+    return true;
+}
+
 void request_reply(struct route *route, struct client *server, const struct parcel *parcel)
 {
     const struct frame *frame = parcel->frame;
+    if (!make_way(route, server))
+        return;
     struct call *call = call_find(&route->calls, frame->token);
-    struct ask *ask = call ? call_find_ask(call, server) : NULL;
+    struct ask *ask = call ? ask_find(call, server) : NULL;
     if (!ask) {
         route->counters->replies_orphaned++;
         refuse_reply(server, frame->token, STATUS_NO_CALL, NULL);
@@ -235,7 +287,7 @@ void request_reply(struct route *route, struct client *server, const struct parc
         return;
     }
     struct conn *requester = &call->requester->conn;
-    if (!conn_fits(requester, parcel->len)) {
+    if (!reply_fits(requester, parcel->len)) {
         call_end(route, call, STATUS_OVERFLOW);
         return;
     }
@@ -243,14 +295,10 @@ void request_reply(struct route *route, struct client *server, const struct parc
     store_be64(bytes + FRAME_AT_TOKEN, call->reference);
     bool last = !(frame->word & WORD_MORE) || frame->status != 0;
     if (last) /* nothing follows an error reply, whatever it says */
-        bytes[FRAME_AT_WORD] &= (uint8_t)~(WORD_MORE >> 24);
+        bytes[FRAME_AT_WORD] &= (uint8_t) ~(WORD_MORE >> 24);
     route->counters->replies++;
-    if (outq_push(&requester->out, parcel->block, parcel->off, parcel->len, 1, NULL, NULL, NULL) <
-        0) {
+    if (!pass_reply(requester, parcel))
         conn_cut(requester, STATUS_NO_MEMORY, NULL);
-        return;
-    }
-    conn_dirty(requester);
-    if (last)
+    else if (last)
         answered(route, call, ask);
 }

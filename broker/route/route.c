@@ -12,6 +12,7 @@ int route_init(struct route *route, struct net *net, const struct route_ops *ops
         .net = net,
         .ops = ops,
         .counters = net->counters,
+        .audit.counters = net->counters,
         .generation = 1,
         .epoch = 1,
     };
@@ -19,7 +20,7 @@ int route_init(struct route *route, struct net *net, const struct route_ops *ops
         return -errno;
     route->dests = dest_cache_new();
     if (route->dests && index_init(&route->index, &route->slab, route->seed) == 0 &&
-        call_table_init(&route->calls) == 0)
+        call_table_init(route) == 0)
         return 0;
     route_deinit(route);
     return -ENOMEM;
@@ -29,7 +30,7 @@ void route_deinit(struct route *route)
 {
     route->dests = dest_cache_free(route->dests);
     index_deinit(&route->index);
-    call_table_deinit(&route->calls);
+    call_table_deinit(route);
     slab_deinit(&route->slab);
 }
 
@@ -49,6 +50,8 @@ static void end_registrations(struct route *route, struct client *client)
 
 void route_forget(struct route *route, struct client *client, bool keep_calls)
 {
+    if (route->overdone == client)
+        route->overdone = NULL;
     hold_forget(client);
     calls_server_gone(route, client);
     if (!keep_calls)

@@ -28,6 +28,7 @@ struct route {
     struct net *net;
     const struct route_ops *ops;
     struct counters *counters;
+    struct audit audit;  /* of what policy would refuse */
     struct slab slab;    /* of subscriptions, services and the index */
     struct index index;
     struct dest_cache *dests;
@@ -37,6 +38,8 @@ struct route {
     uint64_t epoch;      /* also raised when a cached dest is freed */
     uint64_t seed;
     uint64_t looked_ns;  /* when hold.c last looked at all connections */
+    uint64_t beyond_ns;  /* when evict.c last found nobody who could give something up */
+    struct client *overdone; /* has more than MAX_OVERLAP for one subject, and ends; NULL: none */
     uint32_t n_subs;
     uint32_t n_services;
     uint32_t n_clients;

@@ -6,6 +6,8 @@
 #include "broker/route/hold.h"
 #include "broker/route/route.h"
 
+enum { READ_MESSAGES = 2048 }; /* of a read, small ones */
+
 static uint32_t least32(uint64_t a, uint32_t b)
 {
     return a < b ? (uint32_t)a : b;
@@ -19,7 +21,10 @@ static inline uint64_t left(uint64_t limit, uint64_t used)
 /* What is queued takes from it. */
 static void look_into_queue(struct dest *dest, const struct receiver *receiver)
 {
-    dest->room = least32(left(CONN_QUEUE_BYTES, receiver->client->conn.out.n_bytes), dest->room);
+    const struct conn *conn = &receiver->client->conn;
+    dest->room = least32(conn_left(conn), dest->room);
+    dest->room_n = least32(left(conn->account.use[QUOTA_QUEUED_MESSAGES], conn->out.n_messages),
+                           dest->room_n);
     for (uint32_t i = 0; i < receiver->to->n; i++) {
         const struct lane *lane = receiver->to->lanes[i];
         dest->room = least32(left(lane->max_bytes, lane->n_bytes), dest->room);
@@ -28,53 +33,104 @@ static void look_into_queue(struct dest *dest, const struct receiver *receiver)
 }
 
 /* What fits into the queues of all receivers without any policy having a say. Of what is in
- * the burst the books say nothing yet; where there is nothing else, all lanes are empty. */
-static void measure_room(struct dest *dest, uint64_t era)
+ * the burst the books say nothing yet; where there is nothing else, all lanes are empty. What an
+ * empty queue has is on its way to the kernel, and not charged: should that take none of it, no
+ * more than overdrafts may be is left of it. */
+static void measure_room(const struct net *net, struct dest *dest)
 {
-    dest->room_era = era;
-    dest->room = least32(CONN_QUEUE_BYTES, dest->max_bytes);
+    bool is_short = net_is_short(net);
+    uint64_t most = net_overdraft_max(net) / (dest->n_receivers ? dest->n_receivers : 1);
+    dest->room_era = net->burst->era;
+    dest->room = least32(most < CONN_QUEUE_BYTES ? most : CONN_QUEUE_BYTES, dest->max_bytes);
     dest->room_n = dest->max_messages;
     for (uint32_t i = 0; i < dest->n_receivers; i++) {
-        if (dest->receivers[i].client->conn.out.head)
+        if (dest->receivers[i].client->conn.out.head || is_short)
             look_into_queue(dest, &dest->receivers[i]);
     }
 }
 
 /* At worst all that is in the burst is for the same queue. */
-static inline bool find_room(const struct burst *burst, struct dest *dest, struct run *run)
+static inline bool find_room(const struct net *net, struct dest *dest, struct run *run)
 {
+    const struct burst *burst = net->burst;
     if (dest->room_era != burst->era)
-        measure_room(dest, burst->era);
+        measure_room(net, dest);
     run->room = (uint32_t)left(dest->room, burst->n_bytes);
     run->room_n = (uint32_t)left(dest->room_n, burst->n_messages);
     return run->room_n > 0 && run->len <= run->room;
 }
 
-/* With the books right there may be some. */
+/* More for one whose queue has to be granted what comes: a whole read more, so that it is not asked
+ * for each message. Whether it got some. */
+static bool raise_grant(struct conn *conn, uint64_t n_bytes, uint64_t n_messages)
+{
+    uint64_t needed = conn_queued(conn) + n_bytes;
+    uint64_t wanted = needed + READ_BLOCK;
+    uint64_t room = conn_room(conn, QUOTA_QUEUED_BYTES);
+    n_messages += conn->out.n_messages;
+    if (needed <= conn->account.use[QUOTA_QUEUED_BYTES] &&
+        n_messages <= conn->account.use[QUOTA_QUEUED_MESSAGES])
+        return false;
+    return needed <= CONN_QUEUE_BYTES && needed <= room &&
+           conn_raise(conn, wanted < room ? wanted : room, n_messages + READ_MESSAGES);
+}
+
+static bool raise_grants(struct net *net, const struct dest *dest, const struct run *run)
+{
+    bool is_short = net_is_short(net);
+    bool raised = false;
+    for (uint32_t i = 0; i < dest->n_receivers; i++) {
+        struct conn *conn = &dest->receivers[i].client->conn;
+        if (conn_is_live(conn) && (conn->out.head || is_short))
+            raised |= raise_grant(conn, net->burst->n_bytes + run->len,
+                                  (uint64_t)net->burst->n_messages + 1);
+    }
+    return raised;
+}
+
+/* Whether the room of so many empty queues is used up: that is what they are written for. */
+static bool is_much(const struct net *net, const struct dest *dest, const struct run *run)
+{
+    return (net->burst->n_bytes + run->len) * dest->n_receivers > net_overdraft_max(net);
+}
+
+/* There may be some, with more granted, with the burst written, or with the books right. */
 static bool find_more_room(struct net *net, struct dest *dest, struct run *run)
 {
+    if (raise_grants(net, dest, run)) {
+        net->burst->era++; /* for other subjects, too */
+        if (find_room(net, dest, run))
+            return true;
+    }
     if (net->burst->n_messages == 0)
-        return false; /* they are */
-    net_settle(net);
-    return find_room(net->burst, dest, run);
+        return false;
+    if (is_much(net, dest, run))
+        net_write_burst(net);
+    else
+        net_settle(net);
+    return find_room(net, dest, run);
 }
 
 /* Whether the run, one message yet, may go to all without more ado. */
 static inline bool passes(struct route *route, struct dest *dest, struct run *run)
 {
-    return !dest->one_by_one && (find_room(route->net->burst, dest, run) ||
+    return !dest->one_by_one && (find_room(route->net, dest, run) ||
                                  find_more_room(route->net, dest, run));
 }
 
-static void count_routed(struct route *route, struct client *from, const struct dest *dest,
-                         uint32_t n)
+static inline void count_routed(struct route *route, const struct run *run, const struct dest *dest)
 {
+    struct client *from = run->from;
+    uint32_t n = run->n;
     uint64_t reached = (uint64_t)dest->n_matched * n;
     route->counters->deliveries += reached;
     if (reached == 0)
         route->counters->messages_unmatched += n;
-    if (from)
-        from->n_matched += reached;
+    if (!from)
+        return;
+    from->n_matched += reached;
+    if (pace_is_shared(&route->net->quota->pace))
+        pace_delivered(&from->conn.account.user->pace, (uint64_t)dest->n_matched * run->len);
 }
 
 void run_end(struct route *route)
@@ -84,7 +140,7 @@ void run_end(struct route *route)
     if (!dest)
         return;
     run->dest = NULL;
-    count_routed(route, run->from, dest, run->n);
+    count_routed(route, run, dest);
     if (dest->shared)
         burst_close(route->net->burst, run->len, run->n);
     else
@@ -131,7 +187,7 @@ bool run_begin(struct route *route, struct client *from, struct dest *dest, stru
     } else {
         if (!deliver_one(route, run, dest))
             return false;
-        count_routed(route, from, dest, 1);
+        count_routed(route, run, dest);
     }
     if (from)
         hold_passed(from);

@@ -76,31 +76,101 @@ static slab_ref *list_of(struct node *node, const struct registration *reg)
     return reg->lane.is_service ? &node->services : &node->subs;
 }
 
+static bool is_wildcard(const struct node *node)
+{
+    return node->edge.parent != 0;
+}
+
 /* A pattern without wildcards is one subject: the answers for all others stay good. */
 static void node_changed(struct route *route, const struct node *node)
 {
-    if (node->edge.parent)
+    if (is_wildcard(node))
         route_changed(route);
     else
         dest_changed(route, node->text, node->edge.len);
 }
 
-/* 0 or -ENOMEM, and then nothing has happened. */
-static int registration_begin(struct route *route, struct client *client,
-                              struct registration *reg, const char *pattern, size_t pattern_len)
+static enum quota_kind kind_of(const struct registration *reg)
 {
-    struct node *node = index_node(&route->index, pattern, pattern_len);
-    if (!node)
-        return -ENOMEM;
+    return reg->lane.is_service ? QUOTA_SERVERS : QUOTA_SUBSCRIPTIONS;
+}
+
+static enum status charge(struct account *account, const struct registration *reg,
+                          const struct node *node, struct quota_refusal *refusal)
+{
+    enum status status = account_add(account, kind_of(reg), 1, refusal);
+    if (status != STATUS_OK || !is_wildcard(node))
+        return status;
+    status = account_add(account, QUOTA_WILDCARDS, 1, refusal);
+    if (status != STATUS_OK)
+        account_sub(account, kind_of(reg), 1);
+    return status;
+}
+
+static void discharge(struct account *account, const struct registration *reg,
+                      const struct node *node)
+{
+    account_sub(account, kind_of(reg), 1);
+    if (is_wildcard(node))
+        account_sub(account, QUOTA_WILDCARDS, 1);
+}
+
+static struct quota_refusal overlap_refusal(void)
+{
+    return (struct quota_refusal){
+        .status = STATUS_QUOTA,
+        .limit = "overlap",
+        .value = MAX_OVERLAP,
+        .used = MAX_OVERLAP,
+    };
+}
+
+/* Whether the client has registered for the pattern so often in a row that one more would never
+ * get anything. Others in between hide it from here, not from dest_make.c. */
+static bool is_overdone(const struct slab *slab, const struct client *client, slab_ref list)
+{
+    unsigned n = 0;
+    const struct registration *reg = slab_at(slab, list);
+    for (; reg && reg->client == client && n < MAX_OVERLAP; n++)
+        reg = slab_at(slab, reg->node_next);
+    return n == MAX_OVERLAP;
+}
+
+static enum status hang_on_node(struct route *route, struct client *client,
+                                struct registration *reg, struct node *node,
+                                struct quota_refusal *refusal)
+{
+    slab_ref *list = list_of(node, reg);
+    if (is_overdone(&route->slab, client, *list)) {
+        *refusal = overlap_refusal();
+        return STATUS_QUOTA;
+    }
+    enum status status = charge(&client->conn.account, reg, node, refusal);
+    if (status != STATUS_OK)
+        return status;
     if (table_add(&client->sids, &sid_kind, &route->slab, reg) < 0) {
-        index_release(&route->index, node);
-        return -ENOMEM;
+        discharge(&client->conn.account, reg, node);
+        return STATUS_NO_MEMORY;
     }
     reg->client = client;
     reg->node = slab_ref_of(node);
-    hang_on(&route->slab, list_of(node, reg), reg);
+    hang_on(&route->slab, list, reg);
     node_changed(route, node);
-    return 0;
+    return STATUS_OK;
+}
+
+/* If it is not STATUS_OK, nothing has happened. */
+static enum status registration_begin(struct route *route, struct client *client,
+                                      struct registration *reg, const char *pattern,
+                                      size_t pattern_len, struct quota_refusal *refusal)
+{
+    struct node *node = index_node(&route->index, pattern, pattern_len);
+    if (!node)
+        return STATUS_NO_MEMORY;
+    enum status status = hang_on_node(route, client, reg, node, refusal);
+    if (status != STATUS_OK)
+        index_release(&route->index, node);
+    return status;
 }
 
 static void registration_end(struct route *route, struct registration *reg)
@@ -108,6 +178,7 @@ static void registration_end(struct route *route, struct registration *reg)
     struct node *node = slab_at(&route->slab, reg->node);
     take_off(&route->slab, list_of(node, reg), reg);
     node_changed(route, node);
+    discharge(&reg->client->conn.account, reg, node);
     index_release(&route->index, node);
     reg->node = 0;
     table_remove(&reg->client->sids, &sid_kind, &route->slab, reg);
@@ -159,19 +230,22 @@ static struct sub *sub_new(struct route *route, const struct sub_wish *wish)
     return NULL;
 }
 
-int sub_add(struct route *route, struct client *client, const struct sub_wish *wish)
+enum status sub_add(struct route *route, struct client *client, const struct sub_wish *wish,
+                    struct quota_refusal *refusal)
 {
     struct sub *sub = sub_new(route, wish);
     if (!sub)
-        return -ENOMEM;
-    if (registration_begin(route, client, &sub->reg, wish->pattern, wish->pattern_len) < 0) {
+        return STATUS_NO_MEMORY;
+    enum status status = registration_begin(route, client, &sub->reg, wish->pattern,
+                                            wish->pattern_len, refusal);
+    if (status != STATUS_OK) {
         extra_free(sub->extra);
         slab_give(sub);
-        return -ENOMEM;
+        return status;
     }
     client->n_subs++;
     route->n_subs++;
-    return 0;
+    return STATUS_OK;
 }
 
 void sub_remove(struct route *route, struct sub *sub)
@@ -187,25 +261,28 @@ void sub_remove(struct route *route, struct sub *sub)
 
 /* ---- services -------------------------------------------------------------- */
 
-int service_add(struct route *route, struct client *client, const struct service_wish *wish)
+enum status service_add(struct route *route, struct client *client,
+                        const struct service_wish *wish, struct quota_refusal *refusal)
 {
     struct service *service = slab_take(&route->slab, sizeof *service);
     if (!service)
-        return -ENOMEM;
+        return STATUS_NO_MEMORY;
     *service = (struct service){ .max_open = wish->max_open };
     lane_init(&service->reg.lane, wish->sid, SUB_QUEUE_BYTES, SUB_QUEUE_MESSAGES);
     service->reg.lane.is_service = true;
     service->reg.lane.solo.credentials = wish->credentials;
-    if (registration_begin(route, client, &service->reg, wish->pattern, wish->pattern_len) < 0) {
+    enum status status = registration_begin(route, client, &service->reg, wish->pattern,
+                                            wish->pattern_len, refusal);
+    if (status != STATUS_OK) {
         slab_give(service);
-        return -ENOMEM;
+        return status;
     }
     service->client_next = client->services;
     if (client->services)
         client->services->client_prev = service;
     client->services = service;
     route->n_services++;
-    return 0;
+    return STATUS_OK;
 }
 
 void service_remove(struct route *route, struct service *service)

@@ -3,12 +3,14 @@
  * Each is a lane of its client's queue, stands in its client's table of sids, and hangs
  * on a node of the index. Removing it undoes all three; the lane's memory stays
  * until the messages queued for it are gone. All live in the route's slab and are linked by
- * its references. A subscription takes 104 bytes, and 4 in the table of sids.
+ * its references. A subscription takes 104 bytes, and 4 in the table of sids. It is charged to
+ * its connection (guard/account.h), in numbers: as long as it stands in the table.
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "broker/guard/refusal.h"
 #include "broker/net/lane.h"
 #include "broker/net/slab.h"
 #include "broker/route/client.h"
@@ -68,8 +70,10 @@ struct sub_wish {
     bool credentials;
 };
 
-/* 0 or -ENOMEM. The sid is free (sid_find). */
-int sub_add(struct route *route, struct client *client, const struct sub_wish *wish);
+/* The sid is free (sid_find). STATUS_OK; STATUS_NO_MEMORY; STATUS_QUOTA: *refusal says which
+ * limit. */
+enum status sub_add(struct route *route, struct client *client, const struct sub_wish *wish,
+                    struct quota_refusal *refusal);
 void sub_remove(struct route *route, struct sub *sub);
 
 struct service_wish {
@@ -80,7 +84,9 @@ struct service_wish {
     bool credentials;
 };
 
-int service_add(struct route *route, struct client *client, const struct service_wish *wish);
+/* As sub_add. */
+enum status service_add(struct route *route, struct client *client,
+                        const struct service_wish *wish, struct quota_refusal *refusal);
 void service_remove(struct route *route, struct service *service);
 
 static inline struct sub *sub_of(struct lane *lane)

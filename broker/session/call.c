@@ -41,6 +41,23 @@ static void stamp(const struct client *client, const struct parcel *parcel)
     store_be64(bytes + FRAME_AT_ID, client->conn.card->id);
 }
 
+/* What is no subject is refused as such, further on. */
+static const struct policy_rule *refused_request(const struct client *client,
+                                                 const struct frame *frame)
+{
+    if (rights_all(client->rights, VERB_REQUEST) ||
+        !subject_valid(frame->subject, frame->subject_len, NULL))
+        return NULL;
+    return client_refused(client, VERB_REQUEST, frame->subject, frame->subject_len);
+}
+
+void deny_request(struct client *client, uint64_t reference, const struct policy_rule *rule)
+{
+    char text[PERMIT_TEXT_MAX];
+    client->route->counters->denied++;
+    request_refuse(client, reference, STATUS_DENIED, permit_text(client->rights, rule, text));
+}
+
 void handle_request(struct client *client, const struct parcel *parcel)
 {
     const struct frame *frame = parcel->frame;
@@ -50,8 +67,11 @@ void handle_request(struct client *client, const struct parcel *parcel)
         return;
     }
     enum status status = check_request(frame, &what);
+    const struct policy_rule *rule = status == STATUS_OK ? refused_request(client, frame) : NULL;
     if (status != STATUS_OK) {
         request_refuse(client, frame->token, status, what);
+    } else if (rule) {
+        deny_request(client, frame->token, rule);
     } else if (subject_is_sys(frame->subject, frame->subject_len)) {
         sys_request(client, parcel);
     } else {

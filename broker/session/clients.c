@@ -164,7 +164,16 @@ static void put_groups(msgpack_packer *out, const struct principal *who)
         msgpack_pack_uint64(out, who->groups[i]);
 }
 
-static const struct client *find_client(const struct session *session, uint64_t id)
+/* What is charged to it: of what is granted in advance, all that is granted. */
+static void put_account(msgpack_packer *out, const struct account *account)
+{
+    sys_put_key(out, "charged");
+    msgpack_pack_map(out, QUOTA_CONNECTIONS);
+    for (unsigned kind = 0; kind < QUOTA_CONNECTIONS; kind++)
+        sys_put_uint(out, limits_name((enum quota_kind)kind), account->use[kind]);
+}
+
+const struct client *clients_find(const struct session *session, uint64_t id)
 {
     const struct conn *conn = session->net.all;
     while (conn && conn->card->id != id)
@@ -176,7 +185,7 @@ static void put_whole(msgpack_packer *out, const struct session *session,
                       const struct client *client)
 {
     const struct conn *conn = &client->conn;
-    msgpack_pack_map(out, BRIEF_PAIRS + 13);
+    msgpack_pack_map(out, BRIEF_PAIRS + 14);
     put_brief(out, client);
     put_groups(out, card_principal(conn->card));
     sys_put_str(out, "label", card_principal(conn->card)->label);
@@ -188,6 +197,7 @@ static void put_whole(msgpack_packer *out, const struct session *session,
     sys_put_uint(out, "messages-out", conn->out.n_sent);
     sys_put_uint(out, "bytes-out", conn->bytes_out);
     sys_put_uint(out, "open-requests", client->n_calls);
+    put_account(out, &conn->account);
     put_loss(out, client->n_lost, client->last_loss);
     put_subs(out, client);
     put_services(out, client);
@@ -198,7 +208,7 @@ static enum status answer_client(void *userdata, const msgpack_object *body, msg
     const msgpack_object *id = sys_field(body, "id");
     if (!id || id->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
         return STATUS_BAD_FIELD;
-    const struct client *client = find_client(userdata, id->via.u64);
+    const struct client *client = clients_find(userdata, id->via.u64);
     if (!client)
         return STATUS_NO_SID;
     put_whole(out, userdata, client);
@@ -207,8 +217,10 @@ static enum status answer_client(void *userdata, const msgpack_object *body, msg
 
 void clients_register(struct session *session)
 {
-    session->clients_service = (struct sys_service){ "$SYS.clients", answer_clients, session, NULL };
-    session->client_service = (struct sys_service){ "$SYS.client", answer_client, session, NULL };
+    session->clients_service =
+        (struct sys_service){ "$SYS.clients", answer_clients, session, NULL, false };
+    session->client_service =
+        (struct sys_service){ "$SYS.client", answer_client, session, NULL, false };
     sys_register(&session->sys, &session->clients_service);
     sys_register(&session->sys, &session->client_service);
 }

@@ -13,25 +13,27 @@
 
 enum { LOSS_EVENT_MS = 1000 };
 
-static void queue(struct session *session, const char *subject, const msgpack_sbuffer *body)
+/* Ends the body. */
+static void queue(struct session *session, const char *subject, struct sys_body *body)
 {
-    struct event *event = malloc(sizeof *event + body->size);
-    if (!event) {
+    size_t len = body->bytes.size;
+    struct event *event = body->failed ? NULL : malloc(sizeof *event + len);
+    if (event) {
+        *event = (struct event){ .subject = subject, .len = len };
+        memcpy(event->body, body->bytes.data, len);
+        *session->events_tail = event;
+        session->events_tail = &event->next;
+    } else {
         log_warn("%s was not published: no memory", subject);
-        return;
     }
-    *event = (struct event){ .subject = subject, .len = body->size };
-    memcpy(event->body, body->data, body->size);
-    *session->events_tail = event;
-    session->events_tail = &event->next;
+    sys_body_deinit(body);
 }
 
 /* The packer for an event's map of n pairs; queue() copies what it wrote. */
-static msgpack_packer begin(msgpack_sbuffer *body, uint32_t n)
+static msgpack_packer begin(struct sys_body *body, uint32_t n)
 {
     msgpack_packer out;
-    msgpack_sbuffer_init(body);
-    msgpack_packer_init(&out, body, msgpack_sbuffer_write);
+    sys_body_init(body, &out);
     msgpack_pack_map(&out, n);
     return out;
 }
@@ -39,7 +41,7 @@ static msgpack_packer begin(msgpack_sbuffer *body, uint32_t n)
 void event_came(struct client *client)
 {
     const struct card *card = client->conn.card;
-    msgpack_sbuffer body;
+    struct sys_body body;
     msgpack_packer out = begin(&body, 5);
     sys_put_uint(&out, "id", card->id);
     sys_put_str(&out, "name", card_name(card));
@@ -47,13 +49,12 @@ void event_came(struct client *client)
     sys_put_uint(&out, "gid", card_principal(card)->gid);
     sys_put_pid(&out, card->pid);
     queue(session_of(client), EVENT_CAME, &body);
-    msgpack_sbuffer_destroy(&body);
 }
 
 void event_left(struct client *client, enum status status, const char *sentence)
 {
     const struct card *card = client->conn.card;
-    msgpack_sbuffer body;
+    struct sys_body body;
     msgpack_packer out = begin(&body, 5);
     sys_put_uint(&out, "id", card->id);
     sys_put_str(&out, "name", card_name(card));
@@ -61,7 +62,6 @@ void event_left(struct client *client, enum status status, const char *sentence)
     sys_put_uint(&out, "status", status);
     sys_put_str(&out, "reason", sentence);
     queue(session_of(client), EVENT_LEFT, &body);
-    msgpack_sbuffer_destroy(&body);
 }
 
 static bool hears_the_broker(const struct route *route, struct lane *lane, char *pattern)
@@ -84,7 +84,7 @@ void event_loss(struct client *client, struct lane *lane)
     if (too_soon || hears_the_broker(&session->route, lane, pattern))
         return;
     client->loss_event_ns = now;
-    msgpack_sbuffer body;
+    struct sys_body body;
     msgpack_packer out = begin(&body, 5);
     sys_put_uint(&out, "id", client->conn.card->id);
     sys_put_uint(&out, "sid", lane->sid);
@@ -92,7 +92,6 @@ void event_loss(struct client *client, struct lane *lane)
     sys_put_uint(&out, "lost", lane->n_lost);
     sys_put_str(&out, "reason", gap_text(lane->last_loss));
     queue(session, EVENT_LOSS, &body);
-    msgpack_sbuffer_destroy(&body);
 }
 
 static void publish(struct session *session, const struct event *event)

@@ -9,6 +9,7 @@
 enum handled {
     HANDLED, /* go on, unless the connection has ended */
     WAITS,   /* the client is held: the frame comes again */
+    LEFT,    /* GOODBYE: nothing behind it is looked at, its length neither */
 };
 
 /* table.c: any frame that is not the same again (ingest.c). The parcel's frame is not
@@ -24,7 +25,7 @@ void handle_sub(struct client *client, const struct envelope *envelope);
 void handle_unsub(struct client *client, const struct envelope *envelope);
 void handle_serve(struct client *client, const struct envelope *envelope);
 void handle_unserve(struct client *client, const struct envelope *envelope);
-void tell_ended(struct client *client, uint32_t sid);
+void tell_ended(struct client *client, uint32_t sid, enum status status);
 
 /* publish.c */
 enum handled handle_message(struct client *client, const struct parcel *parcel);
@@ -37,13 +38,37 @@ void flush_refusals(struct client *client);
 void handle_request(struct client *client, const struct parcel *parcel);
 void handle_reply(struct client *client, const struct parcel *parcel);
 void handle_cancel(struct client *client, const struct envelope *envelope);
+/* Tells a requester which rule refused its request, and counts it. */
+void deny_request(struct client *client, uint64_t reference, const struct policy_rule *rule);
 
 /* sys.c */
 void sys_request(struct client *client, const struct parcel *parcel);
 
-/* clients.c, subjects.c */
+/* policy.c */
+/* What a broker starts with: its owner and root may do everything, all others nothing. 0 or
+ * -errno. */
+int policy_default(struct policy_snapshot **ret);
+/* The rule by which a principal with these rights may not be here; NULL: it may. */
+const struct policy_rule *policy_keeps_out(struct session *session, const struct rights *rights,
+                                           const struct principal *who);
+/* What it is told. Returns buf. */
+const char *policy_sentence(const struct rights *rights, const struct policy_rule *rule,
+                            char buf[PERMIT_TEXT_MAX]);
+
+/* clients.c, subjects.c, explain.c */
 void clients_register(struct session *session);
+/* The one that has said hello and has this id; NULL: there is none. */
+const struct client *clients_find(const struct session *session, uint64_t id);
 void subjects_register(struct session *session);
+void explain_register(struct session *session);
+
+/* users.c */
+void users_register(struct session *session);
+/* Writes a refusal down, if it is news. */
+void limit_log(const struct quota_refusal *refusal, const char *text);
+/* What a client is told of a refusal, which is counted, and at times written down. Returns buf. */
+const char *limit_text(struct client *client, const struct quota_refusal *refusal,
+                       char buf[REFUSAL_TEXT_MAX]);
 
 /* events.c */
 void event_came(struct client *client);

@@ -5,6 +5,7 @@
 #include "broker/session/handlers.h"
 #include "proto/cursor.h"
 #include "proto/limits.h"
+#include "proto/writer.h"
 
 /* ---- HELLO ------------------------------------------------------------------ */
 
@@ -52,30 +53,35 @@ static enum status read_options(struct card *card, const struct piece *options,
     return STATUS_OK;
 }
 
+static void put_limit(struct writer *w, const char *name, uint64_t limit)
+{
+    writer_str(w, name, strlen(name));
+    writer_uint(w, limit);
+}
+
 static void welcome(struct client *client)
 {
+    static const char server[] = "brokerd " BROKER_VERSION;
     struct session *session = session_of(client);
-    msgpack_sbuffer options;
-    msgpack_packer out;
-    msgpack_sbuffer_init(&options);
-    msgpack_packer_init(&out, &options, msgpack_sbuffer_write);
-    msgpack_pack_map(&out, 8);
-    sys_put_str(&out, "server", "brokerd " BROKER_VERSION);
-    sys_put_uint(&out, "max-payload", MAX_PAYLOAD);
-    sys_put_uint(&out, "max-headers", MAX_HEADERS);
-    sys_put_uint(&out, "max-envelope", MAX_ENVELOPE);
-    sys_put_uint(&out, "queue-bytes", SUB_QUEUE_BYTES);
-    sys_put_uint(&out, "queue-messages", SUB_QUEUE_MESSAGES);
-    sys_put_uint(&out, "connection-bytes", CONN_QUEUE_BYTES);
-    sys_put_uint(&out, "max-timeout-ms", MAX_TIMEOUT_MS);
+    uint8_t options[400];
+    struct writer w = { options, options + sizeof options, false };
+    writer_map(&w, 8);
+    writer_str(&w, "server", strlen("server"));
+    writer_str(&w, server, strlen(server));
+    put_limit(&w, "max-payload", MAX_PAYLOAD);
+    put_limit(&w, "max-headers", MAX_HEADERS);
+    put_limit(&w, "max-envelope", MAX_ENVELOPE);
+    put_limit(&w, "queue-bytes", SUB_QUEUE_BYTES);
+    put_limit(&w, "queue-messages", SUB_QUEUE_MESSAGES);
+    put_limit(&w, "connection-bytes", CONN_QUEUE_BYTES);
+    put_limit(&w, "max-timeout-ms", MAX_TIMEOUT_MS);
     struct envelope envelope = { .op = OP_WELCOME };
     envelope.welcome.version = PROTO_VERSION;
     envelope.welcome.features = 0;
     envelope.welcome.instance = (struct piece){ session->instance, INSTANCE_LEN };
     envelope.welcome.id = client->conn.card->id;
-    envelope.welcome.options = (struct piece){ options.data, options.size };
+    envelope.welcome.options = (struct piece){ options, (size_t)(w.p - options) };
     conn_send(&client->conn, &envelope);
-    msgpack_sbuffer_destroy(&options);
 }
 
 void handle_hello(struct client *client, const struct envelope *envelope)

@@ -124,7 +124,7 @@ static __attribute__((noinline)) struct dest *cached_dest(struct walk *walk,
     struct client *client = walk->client;
     const struct dest_key *key = next_key(walk, frame);
     struct dest *dest = key ? dest_peek(client->route, key) : NULL;
-    if (!dest || dest->is_sys)
+    if (!dest || dest->is_sys || !dest_admits(dest, client))
         return NULL;
     dest_remember(client, dest);
     return dest;
@@ -172,6 +172,26 @@ static inline bool take_known(struct walk *walk, uint32_t off, uint32_t len, enu
     return true;
 }
 
+/* REQUEST and REPLY in the form that can go on as it is. */
+static inline bool take_call(const struct walk *walk, uint32_t off, uint32_t len)
+{
+    struct client *client = walk->client;
+    const uint8_t *buf = walk->block->data + off + FRAME_PREFIX;
+    struct frame frame;
+    if (len < 2 || (buf[1] != OP_REQUEST && buf[1] != OP_REPLY) || !client->said_hello ||
+        !frame_read(&frame, buf, len, NULL) || !frame.fixed)
+        return false;
+    run_end(client->route);
+    struct parcel parcel = { &frame, walk->block, off, FRAME_PREFIX + len };
+    if (!conn_is_live(&client->conn)) /* it may have ended with it */
+        return true;
+    if (frame.op == OP_REQUEST)
+        handle_request(client, &parcel);
+    else
+        handle_reply(client, &parcel);
+    return true;
+}
+
 /* ---- the walk --------------------------------------------------------------- */
 
 static bool length_is_good(struct client *client, uint32_t len)
@@ -181,6 +201,7 @@ static bool length_is_good(struct client *client, uint32_t len)
     if (len > 0 && len <= most)
         return true;
     run_end(client->route);
+    flush_refusals(client);
     if (!client->said_hello)
         snprintf(sentence, sizeof sentence,
                  "the first frame is %u bytes long: not a HELLO of 1 to %u bytes", len, most);
@@ -200,24 +221,26 @@ uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t 
     uint64_t n = 0;
     uint64_t before = client->n_messages;
 
+    if (client->conn.said_goodbye)
+        return to - from;
     while (to - p >= FRAME_PREFIX) {
         uint32_t len = load_be32(block->data + p);
-        enum handled handled;
+        enum handled handled = HANDLED;
         if (len - 1 >= MAX_HELLO - FRAME_PREFIX && !length_is_good(client, len))
             break;
         if (to - p - FRAME_PREFIX < len)
             break;
-        if (!take_known(&walk, p, len, &handled))
+        if (!take_known(&walk, p, len, &handled) && !take_call(&walk, p, len))
             handled = handle_frame(client, block, p, FRAME_PREFIX + len);
-        if (handled == WAITS || !conn_is_live(conn))
+        n += handled != WAITS;
+        if (handled != HANDLED || !conn_is_live(conn))
             break;
         p += FRAME_PREFIX + len;
-        n++;
     }
     run_end(client->route);
     client->route->counters->frames_in += n;
     client->route->counters->messages_in += client->n_messages - before;
     if (client->refusal)
         flush_refusals(client);
-    return p - from;
+    return client->conn.said_goodbye ? to - from : p - from;
 }

@@ -8,7 +8,8 @@ struct refusal {
     uint64_t first;
     uint64_t last;
     enum status status;
-    const char *what; /* constant, or NULL */
+    const char *what;               /* constant, or NULL */
+    const struct policy_rule *rule; /* that refused them; NULL: none did. Told within the round */
 };
 
 static void tell(struct client *client, const struct refusal *refusal)
@@ -18,7 +19,9 @@ static void tell(struct client *client, const struct refusal *refusal)
     envelope.refused.last = refusal->last;
     envelope.refused.status = refusal->status;
     envelope.refused.sentence = piece_of(status_sentence(refusal->status));
-    envelope.refused.what = piece_of(refusal->what);
+    char text[PERMIT_TEXT_MAX];
+    envelope.refused.what = piece_of(
+        refusal->rule ? permit_text(client->rights, refusal->rule, text) : refusal->what);
     conn_send(&client->conn, &envelope);
 }
 
@@ -32,18 +35,20 @@ void flush_refusals(struct client *client)
     slab_give(refusal);
 }
 
-static void refuse(struct client *client, enum status status, const char *what)
+static void refuse(struct client *client, enum status status, const char *what,
+                   const struct policy_rule *rule)
 {
     uint64_t number = ++client->n_messages;
     client->n_refused++;
     client->route->counters->messages_refused++;
     struct refusal *last = client->refusal;
-    if (last && last->last + 1 == number && last->status == status && last->what == what) {
+    if (last && last->last + 1 == number && last->status == status && last->what == what &&
+        last->rule == rule) {
         last->last = number;
         return;
     }
     flush_refusals(client);
-    struct refusal refusal = { number, number, status, what };
+    struct refusal refusal = { number, number, status, what, rule };
     client->refusal = slab_take(&client->route->slab, sizeof refusal);
     if (client->refusal)
         *client->refusal = refusal;
@@ -70,7 +75,10 @@ static enum status check(const struct frame *frame, const char **ret_what)
         *ret_what = "max-payload";
         return STATUS_TOO_LARGE;
     }
-    return subject_is_sys(frame->subject, frame->subject_len) ? STATUS_RESERVED : STATUS_OK;
+    if (!subject_is_sys(frame->subject, frame->subject_len))
+        return STATUS_OK;
+    return subject_valid(frame->subject, frame->subject_len, NULL) ? STATUS_RESERVED
+                                                                   : STATUS_BAD_SUBJECT;
 }
 
 enum handled handle_message(struct client *client, const struct parcel *parcel)
@@ -83,9 +91,16 @@ enum handled handle_message(struct client *client, const struct parcel *parcel)
     if (status == STATUS_OK)
         dest = dest_find(route, frame->subject, frame->subject_len, &status);
     if (!dest) {
-        refuse(client, status, what);
+        refuse(client, status, what, NULL);
         return HANDLED;
     }
+    const struct policy_rule *rule =
+        client_refused(client, VERB_PUBLISH, frame->subject, frame->subject_len);
+    if (rule) {
+        refuse(client, STATUS_DENIED, NULL, rule);
+        return HANDLED;
+    }
+    dest_admit(dest, client);
     dest_remember(client, dest);
     uint8_t *bytes = parcel->block->data + parcel->off;
     store_be32(bytes + FRAME_AT_WORD, frame->word & ~WORD_BROKER);

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "broker/guard/admission.h"
 #include "broker/route/dest.h"
+#include "broker/route/evict.h"
 #include "broker/route/hold.h"
 #include "broker/session/handlers.h"
 #include "broker/session/ingest.h"
@@ -58,12 +59,19 @@ static void on_freed(struct conn *conn)
 {
     struct client *client = (struct client *)conn;
     slab_give(client->refusal);
+    rights_unref(client->rights);
+    account_close(&client->conn.account);
     slab_give(client);
 }
 
 static void on_room(struct conn *conn)
 {
     hold_room((struct client *)conn);
+}
+
+static bool on_refused(struct conn *conn, enum quota_kind kind)
+{
+    return evict_for((struct client *)conn, kind);
 }
 
 static const struct conn_ops conn_ops = {
@@ -73,12 +81,39 @@ static const struct conn_ops conn_ops = {
     .ended = on_ended,
     .freed = on_freed,
     .room = on_room,
+    .refused = on_refused,
 };
 
+static void on_sub_ended(struct client *client, uint32_t sid)
+{
+    tell_ended(client, sid, STATUS_ENDED);
+}
+
 static const struct route_ops route_ops = {
-    .sub_ended = tell_ended,
+    .sub_ended = on_sub_ended,
     .lost = event_loss,
 };
+
+/* ---- limits -------------------------------------------------------------------- */
+
+/* sysconf(3), getrlimit(2): 0 where they do not say. */
+static void limits_for_here(struct limits *limits)
+{
+    long n_pages = sysconf(_SC_PHYS_PAGES);
+    long page = sysconf(_SC_PAGE_SIZE);
+    struct rlimit files = { 0, 0 };
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
+        files.rlim_cur = 0;
+    limits_default(limits);
+    limits_fit(limits, n_pages > 0 && page > 0 ? (uint64_t)n_pages * (uint64_t)page : 0,
+               files.rlim_cur);
+}
+
+void session_set_limits(struct session *session, const struct limits *limits)
+{
+    struct account_walk walk = net_accounts(&session->net);
+    quota_set_limits(&session->quota, limits, &walk);
+}
 
 /* ---- the whole ----------------------------------------------------------------- */
 
@@ -87,17 +122,23 @@ int session_init(struct session *session, struct loop *loop, struct counters *co
     memset(session, 0, sizeof *session);
     session->loop = loop;
     session->counters = counters;
-    session->own_uid = getuid();
     session->events_tail = &session->events;
     if (getrandom(session->instance, INSTANCE_LEN, 0) != INSTANCE_LEN)
         return -errno;
-    int r = net_init(&session->net, loop, &conn_ops, counters);
+    struct limits limits;
+    limits_for_here(&limits);
+    quota_init(&session->quota, &limits, getuid());
+    int r = net_init(&session->net, loop, &conn_ops, counters, &session->quota);
     if (r == 0)
         r = route_init(&session->route, &session->net, &route_ops);
+    if (r == 0)
+        r = policy_default(&session->policy);
     if (r < 0)
         return r;
     clients_register(session);
     subjects_register(session);
+    users_register(session);
+    explain_register(session);
     return 0;
 }
 
@@ -106,11 +147,17 @@ void session_deinit(struct session *session)
     net_deinit(&session->net);
     events_free(session);
     route_deinit(&session->route);
+    session->policy = policy_unref(session->policy);
+    quota_deinit(&session->quota);
 }
 
 void session_round(struct session *session)
 {
     events_publish(session);
+    if (session->route.overdone)
+        evict_overdone(&session->route);
+    if (net_is_full(&session->net))
+        evict_beyond(&session->route);
     net_flush(&session->net);
     dest_sweep(&session->route);
     if (session->events)
@@ -129,50 +176,98 @@ void session_turn_away(int fd, enum status status, const char *sentence)
     (void)sys_send(fd, buf, len);
 }
 
+static void log_refused(const struct principal *who, const char *sentence)
+{
+    if (who)
+        log_info("connection refused: %s (uid %u, pid %d)", sentence, who->uid, who->pid);
+    else
+        log_info("connection refused: %s", sentence);
+}
+
 static void refuse(struct session *session, int fd, const struct principal *who,
                    enum status status, const char *sentence)
 {
     struct counters *counters = session->counters;
     counters->refused_denied += status == STATUS_DENIED;
     counters->refused_identity += status == STATUS_NO_IDENTITY;
+    counters->refused_quota += status == STATUS_QUOTA;
     counters->refused_memory += status == STATUS_NO_MEMORY;
     counters->refused_shutdown += status == STATUS_SHUTTING_DOWN;
     if (!sentence)
         sentence = status_sentence(status);
-    if (who)
-        log_info("connection refused: %s (uid %u, pid %d)", sentence, who->uid, who->pid);
-    else
-        log_info("connection refused: %s", sentence);
+    if (status != STATUS_QUOTA) /* of which there may be many */
+        log_refused(who, sentence);
     session_turn_away(fd, status, sentence);
     sys_close(fd);
 }
 
-static void admit(struct session *session, int fd, struct principal *principal,
-                  const char *listener)
+/* STATUS_OK: *rights and *principal are taken over. */
+static enum status admit(struct session *session, int fd, struct principal *principal,
+                         struct rights *rights, const char *listener,
+                         struct quota_refusal *refusal)
 {
     struct client *client = slab_take(&session->route.slab, sizeof *client);
-    if (client) {
-        *client = (struct client){ .route = &session->route };
-        if (conn_start(&client->conn, &session->net, fd, principal, listener) == 0)
-            return;
-        slab_give(client);
+    enum status status = STATUS_NO_MEMORY;
+    if (!client)
+        return status;
+    *client = (struct client){ .route = &session->route, .rights = rights };
+    status = account_open(&client->conn.account, &session->quota, principal->uid, refusal);
+    if (status == STATUS_OK &&
+        conn_start(&client->conn, &session->net, fd, principal, listener) < 0) {
+        account_close(&client->conn.account);
+        status = STATUS_NO_MEMORY;
     }
-    refuse(session, fd, principal, STATUS_NO_MEMORY, NULL);
+    if (status != STATUS_OK)
+        slab_give(client);
+    return status;
+}
+
+static void admit_or_refuse(struct session *session, int fd, struct principal *principal,
+                            struct rights *rights, const char *listener)
+{
+    struct quota_refusal refusal;
+    char sentence[REFUSAL_TEXT_MAX];
+    enum status status = admit(session, fd, principal, rights, listener, &refusal);
+    if (status == STATUS_OK)
+        return;
+    bool is_limit = status == STATUS_QUOTA;
+    refuse(session, fd, principal, status, is_limit ? refusal_text(&refusal, sentence) : NULL);
+    if (is_limit)
+        limit_log(&refusal, sentence);
+    rights_unref(rights);
+}
+
+static void admit_if_allowed(struct session *session, int fd, struct principal *principal,
+                             const char *listener)
+{
+    struct policy_peer peer = { KIND_UNIX, principal };
+    struct rights *rights = NULL;
+    char sentence[PERMIT_TEXT_MAX];
+    if (rights_of(session->policy, &peer, &rights) < 0) {
+        refuse(session, fd, principal, STATUS_NO_MEMORY, NULL);
+        return;
+    }
+    const struct policy_rule *rule = policy_keeps_out(session, rights, principal);
+    if (!rule) {
+        admit_or_refuse(session, fd, principal, rights, listener);
+        return;
+    }
+    refuse(session, fd, principal, STATUS_DENIED, policy_sentence(rights, rule, sentence));
+    rights_unref(rights);
 }
 
 void session_adopt(struct session *session, int fd, const char *listener)
 {
     struct principal principal = PRINCIPAL_INIT;
-    const char *sentence = NULL;
     session->counters->accepted++;
-    bool known = principal_from_socket(&principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE) == 0;
-    int status = admission_check(known ? &principal : NULL, session->own_uid, &sentence);
+    int r = principal_from_socket(&principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE);
+    bool known = r == 0;
     if (session->draining)
         refuse(session, fd, known ? &principal : NULL, STATUS_SHUTTING_DOWN, NULL);
-    else if (status != STATUS_OK)
-        refuse(session, fd, known ? &principal : NULL, (enum status)status, sentence);
+    else if (!known || principal.uid == (uid_t)-1)
+        refuse(session, fd, NULL, r == -ENOMEM ? STATUS_NO_MEMORY : STATUS_NO_IDENTITY, NULL);
     else
-        admit(session, fd, &principal, listener);
+        admit_if_allowed(session, fd, &principal, listener);
     principal_deinit(&principal);
 }
 

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "broker/guard/policy.h"
+#include "broker/guard/quota.h"
 #include "broker/net/conn.h"
 #include "broker/route/request.h"
 #include "broker/route/route.h"
@@ -25,19 +27,32 @@ struct session {
     struct route route;
     struct sys_registry sys;
     uint8_t instance[INSTANCE_LEN];
-    uid_t own_uid;
+    struct policy_snapshot *policy; /* in force */
+    struct quota quota;
     struct event *events;        /* to be published at the end of the round */
     struct event **events_tail;
     bool draining;
     struct sys_service clients_service;
     struct sys_service client_service;
     struct sys_service subjects_service;
+    struct sys_service users_service;
+    struct sys_service explain_service;
 };
 
-/* 0 or -errno. The counters outlive the session. */
+/* 0 or -errno. The counters outlive the session. The limits are the defaults, as far as they fit
+ * the machine and the descriptors that the process may have now. */
 int session_init(struct session *session, struct loop *loop, struct counters *counters);
 /* Cuts whoever is left. */
 void session_deinit(struct session *session);
+
+/* Another policy from now on (a reference is taken). Everybody's rights are looked at anew: who may
+ * not be here any more is told and ends, what somebody may not have any more ends; what was routed
+ * before still arrives. (policy.c) */
+void session_set_policy(struct session *session, struct policy_snapshot *policy);
+
+/* Other limits from now on, good ones (limits_check), which are copied. Nothing is taken from
+ * anybody: who holds more than it may now gets nothing more. */
+void session_set_limits(struct session *session, const struct limits *limits);
 
 /* A new connection: takes over fd. Who may not come in is told why and closed. */
 void session_adopt(struct session *session, int fd, const char *listener);

@@ -155,6 +155,6 @@ static enum status answer_subjects(void *userdata, const msgpack_object *body, m
 void subjects_register(struct session *session)
 {
     session->subjects_service =
-        (struct sys_service){ "$SYS.subjects", answer_subjects, session, NULL };
+        (struct sys_service){ "$SYS.subjects", answer_subjects, session, NULL, false };
     sys_register(&session->sys, &session->subjects_service);
 }

@@ -4,6 +4,30 @@
 
 enum { SERVE_OPEN_MAX = 65536 };
 
+/* Says so, if policy refuses all of the pattern. */
+static bool is_refused(struct client *client, const struct envelope *envelope, uint64_t ref,
+                       enum policy_verb verb, const struct piece *pattern)
+{
+    char text[PERMIT_TEXT_MAX];
+    const struct policy_rule *rule = client_refused_all(client, verb, pattern->p, pattern->len);
+    if (!rule)
+        return false;
+    client->route->counters->denied++;
+    answer_error(client, envelope->op, ref, STATUS_DENIED,
+                 permit_text(client->rights, rule, text));
+    return true;
+}
+
+/* What came of SUB or SERVE. */
+static void answer(struct client *client, const struct envelope *envelope, uint64_t ref,
+                   enum status status, const char *what)
+{
+    if (status == STATUS_OK)
+        answer_ok(client, ref);
+    else
+        answer_error(client, envelope->op, ref, status, what);
+}
+
 /* What SUB and SERVE have in common. */
 static enum status check_place(struct client *client, uint64_t sid, const struct piece *pattern,
                                const char **ret_what)
@@ -49,7 +73,11 @@ static uint32_t or_default(uint64_t value, uint32_t fallback)
 void handle_sub(struct client *client, const struct envelope *envelope)
 {
     const char *what = NULL;
+    char text[REFUSAL_TEXT_MAX];
     enum status status = check_sub(client, envelope, &what);
+    if (status == STATUS_OK && is_refused(client, envelope, envelope->sub.ref, VERB_SUBSCRIBE,
+                                          &envelope->sub.pattern))
+        return;
     if (status == STATUS_OK) {
         struct sub_wish wish = {
             .sid = (uint32_t)envelope->sub.sid,
@@ -63,13 +91,12 @@ void handle_sub(struct client *client, const struct envelope *envelope)
             .after = envelope->sub.after,
             .credentials = envelope->sub.flags & SUB_CREDENTIALS,
         };
-        if (sub_add(client->route, client, &wish) < 0)
-            status = STATUS_NO_MEMORY;
+        struct quota_refusal refusal;
+        status = sub_add(client->route, client, &wish, &refusal);
+        if (status == STATUS_QUOTA)
+            what = limit_text(client, &refusal, text);
     }
-    if (status == STATUS_OK)
-        answer_ok(client, envelope->sub.ref);
-    else
-        answer_error(client, OP_SUB, envelope->sub.ref, status, what);
+    answer(client, envelope, envelope->sub.ref, status, what);
 }
 
 static enum status check_serve(struct client *client, const struct envelope *e,
@@ -92,7 +119,11 @@ static enum status check_serve(struct client *client, const struct envelope *e,
 void handle_serve(struct client *client, const struct envelope *envelope)
 {
     const char *what = NULL;
+    char text[REFUSAL_TEXT_MAX];
     enum status status = check_serve(client, envelope, &what);
+    if (status == STATUS_OK && is_refused(client, envelope, envelope->serve.ref, VERB_SERVE,
+                                          &envelope->serve.pattern))
+        return;
     if (status == STATUS_OK) {
         struct service_wish wish = {
             .sid = (uint32_t)envelope->serve.sid,
@@ -101,13 +132,12 @@ void handle_serve(struct client *client, const struct envelope *envelope)
             .max_open = or_default(envelope->serve.max_open, SERVE_OPEN_DEFAULT),
             .credentials = envelope->serve.flags & SERVE_CREDENTIALS,
         };
-        if (service_add(client->route, client, &wish) < 0)
-            status = STATUS_NO_MEMORY;
+        struct quota_refusal refusal;
+        status = service_add(client->route, client, &wish, &refusal);
+        if (status == STATUS_QUOTA)
+            what = limit_text(client, &refusal, text);
     }
-    if (status == STATUS_OK)
-        answer_ok(client, envelope->serve.ref);
-    else
-        answer_error(client, OP_SERVE, envelope->serve.ref, status, what);
+    answer(client, envelope, envelope->serve.ref, status, what);
 }
 
 static struct registration *find(struct client *client, const struct envelope *envelope,
@@ -138,11 +168,11 @@ void handle_unserve(struct client *client, const struct envelope *envelope)
     answer_ok(client, envelope->unsub.ref);
 }
 
-void tell_ended(struct client *client, uint32_t sid)
+void tell_ended(struct client *client, uint32_t sid, enum status status)
 {
     struct envelope envelope = { .op = OP_ENDED };
     envelope.ended.sid = sid;
-    envelope.ended.status = STATUS_ENDED;
-    envelope.ended.sentence = piece_of(status_sentence(STATUS_ENDED));
+    envelope.ended.status = status;
+    envelope.ended.sentence = piece_of(status_sentence(status));
     conn_send(&client->conn, &envelope);
 }

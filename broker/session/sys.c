@@ -3,45 +3,46 @@
 
 #include "broker/session/handlers.h"
 #include "proto/cursor.h"
+#include "proto/subject.h"
+#include "proto/writer.h"
 
 enum { SYS_BODY_MAX = 64 << 10, SYS_BODY_DEPTH = 8 };
 
-static void reply(struct client *client, uint64_t reference, enum status status,
-                  const msgpack_sbuffer *body)
+/* false: there was no memory, and that has been told instead. */
+static bool reply(struct client *client, uint64_t reference, enum status status, const void *body,
+                  size_t len)
 {
-    struct block *block = block_new(FRAME_MAX_HEAD + body->size);
+    struct block *block = block_new(FRAME_MAX_HEAD + len);
     struct frame frame = {
         .op = OP_REPLY,
         .word = WORD_MSGPACK,
         .token = reference,
         .status = status,
-        .payload_len = body->size,
+        .payload_len = len,
     };
     bool ok = false;
     if (block) {
         size_t head = frame_write_head(block->data, &frame);
-        memcpy(block->data + head, body->data, body->size);
-        ok = outq_push(&client->conn.out, block, 0, (uint32_t)(head + body->size), 1, NULL, NULL,
+        memcpy(block->data + head, body, len);
+        ok = outq_push(&client->conn.out, block, 0, (uint32_t)(head + len), 1, NULL, NULL,
                        NULL) == 0;
         block_unref(block);
     }
     if (ok)
         conn_dirty(&client->conn);
     else
-        conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
+        request_refuse(client, reference, STATUS_NO_MEMORY, NULL);
+    return ok;
 }
 
 /* The error's sentence, as the body of an error reply. */
-static void reply_error(struct client *client, uint64_t reference, enum status status)
+static bool reply_error(struct client *client, uint64_t reference, enum status status)
 {
-    msgpack_sbuffer body;
-    msgpack_packer out;
-    msgpack_sbuffer_init(&body);
-    msgpack_packer_init(&out, &body, msgpack_sbuffer_write);
+    uint8_t body[5 + MAX_SENTENCE];
+    struct writer w = { body, body + sizeof body, false };
     const char *sentence = status_sentence(status);
-    msgpack_pack_str_with_body(&out, sentence, strlen(sentence));
-    reply(client, reference, status, &body);
-    msgpack_sbuffer_destroy(&body);
+    writer_str(&w, sentence, strlen(sentence));
+    return reply(client, reference, status, body, (size_t)(w.p - body));
 }
 
 /* The bounded cursor looks at the bytes before msgpack-c may. */
@@ -53,17 +54,17 @@ static bool body_is_good(const struct frame *frame)
 }
 
 static enum status answer(const struct sys_service *service, const struct frame *frame,
-                          msgpack_sbuffer *body)
+                          msgpack_packer *out)
 {
-    msgpack_packer out;
     msgpack_unpacked unpacked;
-    msgpack_packer_init(&out, body, msgpack_sbuffer_write);
     msgpack_unpacked_init(&unpacked);
     bool empty = frame->payload_len == 0;
-    enum status status = STATUS_BAD_FIELD;
-    if (empty || msgpack_unpack_next(&unpacked, (const char *)frame->payload, frame->payload_len,
-                                     NULL) == MSGPACK_UNPACK_SUCCESS)
-        status = service->answer(service->userdata, empty ? NULL : &unpacked.data, &out);
+    msgpack_unpack_return r = MSGPACK_UNPACK_SUCCESS;
+    if (!empty)
+        r = msgpack_unpack_next(&unpacked, (const char *)frame->payload, frame->payload_len, NULL);
+    enum status status = r == MSGPACK_UNPACK_NOMEM_ERROR ? STATUS_NO_MEMORY : STATUS_BAD_FIELD;
+    if (r == MSGPACK_UNPACK_SUCCESS)
+        status = service->answer(service->userdata, empty ? NULL : &unpacked.data, out);
     msgpack_unpacked_destroy(&unpacked);
     return status;
 }
@@ -74,7 +75,14 @@ void sys_request(struct client *client, const struct parcel *parcel)
     struct session *session = session_of(client);
     struct sys_service *service = sys_lookup(&session->sys, frame->subject, frame->subject_len);
     if (!service) {
-        request_refuse(client, frame->token, STATUS_NO_SERVER, NULL);
+        bool valid = subject_valid(frame->subject, frame->subject_len, NULL);
+        request_refuse(client, frame->token, valid ? STATUS_NO_SERVER : STATUS_BAD_SUBJECT, NULL);
+        return;
+    }
+    const struct policy_rule *rule =
+        service->admin ? client_refused(client, VERB_ADMIN, NULL, 0) : NULL;
+    if (rule) {
+        deny_request(client, frame->token, rule);
         return;
     }
     if (!conn_fits(&client->conn, SYS_BODY_MAX)) {
@@ -82,16 +90,17 @@ void sys_request(struct client *client, const struct parcel *parcel)
         return;
     }
     route_settle(client->route); /* some answers tell of queues */
-    msgpack_sbuffer body;
-    msgpack_sbuffer_init(&body);
-    enum status status =
-        body_is_good(frame) ? answer(service, frame, &body) : STATUS_BAD_FIELD;
-    if (status == STATUS_OK)
-        reply(client, frame->token, STATUS_OK, &body);
-    else
-        reply_error(client, frame->token, status);
-    msgpack_sbuffer_destroy(&body);
-    if (frame->mode == REQUEST_ALL && conn_is_live(&client->conn)) {
+    struct sys_body body;
+    msgpack_packer out;
+    sys_body_init(&body, &out);
+    enum status status = body_is_good(frame) ? answer(service, frame, &out) : STATUS_BAD_FIELD;
+    if (body.failed)
+        status = STATUS_NO_MEMORY;
+    bool told = status == STATUS_OK ? reply(client, frame->token, STATUS_OK, body.bytes.data,
+                                            body.bytes.size)
+                                    : reply_error(client, frame->token, status);
+    sys_body_deinit(&body);
+    if (told && frame->mode == REQUEST_ALL && conn_is_live(&client->conn)) {
         struct envelope end = { .op = OP_END };
         end.end.token = frame->token;
         end.end.asked = end.end.answered = 1;

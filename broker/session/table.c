@@ -30,6 +30,7 @@ static void break_off(struct client *client, enum status status, const char *for
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    flush_refusals(client); /* of what was sent before */
     conn_end(&client->conn, status, sentence);
 }
 
@@ -59,10 +60,10 @@ static void handle_control(struct client *client, const uint8_t *buf, size_t len
 }
 
 /* Word, id and token where they belong, so that the frame can go on. */
-static struct block *rewrite(const struct frame *frame)
+static struct block *rewrite(struct block_pool *blocks, const struct frame *frame)
 {
     size_t body = frame->headers_len + frame->payload_len;
-    struct block *block = block_new(FRAME_MAX_HEAD + body);
+    struct block *block = block_pool_new(blocks, FRAME_MAX_HEAD + body);
     if (!block)
         return NULL;
     size_t head = frame_write_head(block->data, frame);
@@ -84,7 +85,7 @@ static enum handled handle_parcel(struct client *client, const struct parcel *pa
 
 static enum handled handle_rewritten(struct client *client, struct frame *frame)
 {
-    struct block *block = rewrite(frame);
+    struct block *block = rewrite(&client->conn.net->blocks, frame);
     if (!block) {
         conn_end(&client->conn, STATUS_NO_MEMORY, NULL);
         return HANDLED;
@@ -121,7 +122,7 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
     int op = envelope_opcode(buf, len - FRAME_PREFIX);
 
     run_end(client->route);
-    if (client->conn.said_goodbye || !conn_is_live(&client->conn)) /* it may have ended with it */
+    if (!conn_is_live(&client->conn)) /* it may have ended with it */
         return HANDLED;
     if (!client->said_hello && op != OP_HELLO) {
         conn_end(&client->conn, STATUS_BAD_MAGIC, NULL);
@@ -132,10 +133,9 @@ enum handled handle_frame(struct client *client, struct block *block, uint32_t o
     if (op >= 0 && opcode_skippable((uint8_t)op))
         return HANDLED;
     if (op < 0 || !handlers[op].control || (op == OP_HELLO && client->said_hello)) {
-        flush_refusals(client);
         refuse_opcode(client, op);
         return HANDLED;
     }
     handle_control(client, buf, len - FRAME_PREFIX, (uint8_t)op);
-    return HANDLED;
+    return client->conn.said_goodbye ? LEFT : HANDLED;
 }

@@ -15,11 +15,13 @@
     X(refused_descriptors, "connections refused: out of file descriptors")                         \
     X(refused_identity, "connections refused: the kernel did not say who it is")                   \
     X(refused_denied, "connections refused: not allowed in")                                       \
+    X(refused_quota, "connections refused: too many of one uid, or in all")                        \
     X(refused_memory, "connections refused: out of memory")                                        \
     X(refused_shutdown, "connections refused: the broker is going down")                           \
     X(refused_hello, "connections ended by a HELLO that was wrong or late")                        \
     X(left, "connections that said goodbye")                                                       \
     X(vanished, "connections that ended without a word")                                           \
+    X(evicted, "connections the broker ended: they held most, took nothing, and others had too little") \
     X(expelled, "connections the broker ended: the wire broken, or too slow")                      \
     /* the wire */                                                                                 \
     X(bytes_in, "bytes read from clients")                                                         \
@@ -29,6 +31,10 @@
     X(reads, "read calls")                                                                         \
     X(writes, "write calls")                                                                       \
     X(writes_short, "write calls that the kernel took only a part of")                             \
+    /* policy and limits */                                                                        \
+    X(denied, "requests, subscriptions and the like refused by policy; messages count for themselves") \
+    X(limited, "subscriptions, services and requests refused by a limit")                          \
+    X(audited, "what policy would have refused, were it enforced")                                 \
     /* publish and subscribe */                                                                    \
     X(messages_in, "messages published")                                                           \
     X(messages_refused, "messages refused")                                                        \

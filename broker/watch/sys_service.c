@@ -31,6 +31,26 @@ const msgpack_object *sys_field(const msgpack_object *body, const char *key)
     return NULL;
 }
 
+static int write_body(void *userdata, const char *bytes, size_t len)
+{
+    struct sys_body *body = userdata;
+    if (!body->failed)
+        body->failed = msgpack_sbuffer_write(&body->bytes, bytes, len) != 0;
+    return body->failed ? -1 : 0;
+}
+
+void sys_body_init(struct sys_body *body, msgpack_packer *out)
+{
+    body->failed = false;
+    msgpack_sbuffer_init(&body->bytes);
+    msgpack_packer_init(out, body, write_body);
+}
+
+void sys_body_deinit(struct sys_body *body)
+{
+    msgpack_sbuffer_destroy(&body->bytes);
+}
+
 void sys_put_key(msgpack_packer *out, const char *key)
 {
     msgpack_pack_str_with_body(out, key, strlen(key));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <msgpack.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct sys_service {
     enum status (*answer)(void *userdata, const msgpack_object *body, msgpack_packer *out);
     void *userdata;
     struct sys_service *next;
+    bool admin; /* asked of administrators only (guard/policy.h, VERB_ADMIN) */
 };
 
 struct sys_registry {
@@ -33,6 +35,17 @@ struct sys_service *sys_lookup(const struct sys_registry *registry, const char *
 
 /* The value of a string key in a map; NULL if there is none, or no map. */
 const msgpack_object *sys_field(const msgpack_object *body, const char *key);
+
+/* What is packed, as long as there is memory for it. Where that gives out, nothing more is
+ * kept, and what is there is no whole value: who packs goes on, who sends looks at `failed`. */
+struct sys_body {
+    msgpack_sbuffer bytes;
+    bool failed;
+};
+
+/* An empty one, and the packer that writes to it. */
+void sys_body_init(struct sys_body *body, msgpack_packer *out);
+void sys_body_deinit(struct sys_body *body);
 
 /* One pair of a map. A NULL string is nil. */
 void sys_put_uint(msgpack_packer *out, const char *key, uint64_t value);

@@ -26,6 +26,9 @@ static const struct verb {
     { "clients", verb_clients, "who is connected" },
     { "client", verb_client, "one connection: credentials, subscriptions, losses" },
     { "subjects", verb_subjects, "which patterns are subscribed to or served" },
+    { "config", verb_config, "what the broker was told, and where" },
+    { "reload", verb_reload, "have the broker read its configuration again" },
+    { "policy", verb_policy, "who may do what, and which rule says so" },
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -40,7 +43,7 @@ static int print_overview(void)
     text_puts(&text, "\nbrokerctl help VERB explains a verb. Without --url the broker is that\n"
                      "of $BROKER_URL, else the user's, else the system's.\n\n"
                      "Exit codes: 0 ok, 1 failure, 2 a negative answer, 3 denied, 4 timeout,\n"
-                     "64 usage, 65 bad data, 69 broker not reachable.\n\n"
+                     "64 usage, 65 bad data, 69 broker not reachable, 78 bad configuration.\n\n"
                      "Example:\n"
                      "  brokerctl sub 'log.>' &\n"
                      "  brokerctl pub log.web 'it works'\n");

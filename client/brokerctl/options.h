@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum { EXIT_NEGATIVE = 2, EXIT_DENIED = 3, EXIT_TIMEOUT = 4, EXIT_USAGE = 64, EXIT_DATA = 65,
-       EXIT_UNREACHABLE = 69 };
+       EXIT_UNREACHABLE = 69, EXIT_CONFIG = 78 };
 
 /* What holds for every verb. */
 struct ctl {

@@ -16,3 +16,6 @@ int verb_stats(struct ctl *ctl, int argc, char **argv);
 int verb_clients(struct ctl *ctl, int argc, char **argv);
 int verb_client(struct ctl *ctl, int argc, char **argv);
 int verb_subjects(struct ctl *ctl, int argc, char **argv);
+int verb_config(struct ctl *ctl, int argc, char **argv);
+int verb_reload(struct ctl *ctl, int argc, char **argv);
+int verb_policy(struct ctl *ctl, int argc, char **argv);

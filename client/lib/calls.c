@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/lib/fixed.h"
 #include "client/lib/handle.h"
 #include "client/lib/text.h"
 #include "proto/opcode.h"
 #include "proto/status.h"
 
-enum { PLACE_BITS = 20, FIRST_PLACES = 16 };
+enum { PLACE_BITS = 20, FIRST_PLACES = 16, MOST_SPARE = 1024 /* 96 KB */ };
 
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
 
@@ -33,6 +34,18 @@ static bool grow(struct calls *calls)
     return true;
 }
 
+/* glibc's malloc(3) keeps seven of a size at hand; a burst of requests is more. */
+static struct broker_call *take_spare(struct calls *calls)
+{
+    struct broker_call *call = calls->spare;
+
+    if (!call)
+        return malloc(sizeof *call);
+    calls->spare = call->next;
+    calls->n_spare--;
+    return call;
+}
+
 int call_new(broker *b, struct broker_call **ret)
 {
     struct calls *calls = &b->calls;
@@ -43,7 +56,7 @@ int call_new(broker *b, struct broker_call **ret)
         return handle_fail(b, BROKER_E_QUOTA, "too many requests open");
     if (calls->n_free == 0 && !grow(calls))
         return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
-    call = malloc(sizeof *call); /* glibc's calloc(3) passes its own cache by */
+    call = take_spare(calls);
     if (!call)
         return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
     place = calls->free_places[--calls->n_free];
@@ -58,6 +71,19 @@ int call_new(broker *b, struct broker_call **ret)
     return 0;
 }
 
+void calls_reuse(struct calls *calls)
+{
+    if (!calls->over)
+        return;
+    calls->last_over->next = calls->spare;
+    calls->spare = calls->over;
+    calls->n_spare += calls->n_over;
+    calls->over = NULL;
+    calls->n_over = 0;
+    while (calls->n_spare > MOST_SPARE)
+        free(take_spare(calls));
+}
+
 void call_drop(struct broker_call *call)
 {
     struct calls *calls = &call->b->calls;
@@ -68,7 +94,13 @@ void call_drop(struct broker_call *call)
     call->over = true;
     calls->at[place] = NULL;
     calls->free_places[calls->n_free++] = place;
-    handle_bury(call->b, call);
+    call->next = calls->over;
+    if (!calls->over)
+        calls->last_over = call;
+    calls->over = call;
+    calls->n_over++;
+    if (call->b->depth == 0)
+        calls_reuse(calls);
 }
 
 struct broker_call *calls_find(const struct calls *calls, uint64_t ref)
@@ -144,27 +176,48 @@ bool calls_scan_end(broker *b, uint64_t ref, uint64_t status)
     return true;
 }
 
-void calls_dispatch_reply(broker *b, const struct frame *frame)
+/* A part of an answer, or all of it. */
+static inline void take_part(struct broker_call *call, const struct frame *frame)
 {
-    struct broker_call *call = calls_find(&b->calls, frame->token);
-    struct broker_result result = { .text = broker_status_text(0) };
+    struct broker_result result = { 0 };
     struct broker_message message;
-    char subject[MAX_SUBJECT + 1];
+    char no_subject[1];
+    broker *b = call->b;
 
-    if (!call || call->waiter)
-        return;
-    message_view(&message, frame, subject, b);
     if (call->reply) {
+        message_view(&message, frame, no_subject, b);
         b->n_callbacks++;
         call->reply(call, &message, call->userdata);
     }
     if (call->over || b->freed || call->is_survey || (frame->word & WORD_MORE))
         return;
-    if (message.status != 0) {
+    if (frame->status != 0)
         result.status = -BROKER_E_FAILED;
-        result.text = broker_status_text(BROKER_E_FAILED);
-    }
+    result.text = broker_status_text(frame->status != 0 ? BROKER_E_FAILED : 0);
     finish(call, &result);
+}
+
+bool calls_take_reply(broker *b, const uint8_t *frame, size_t size)
+{
+    struct broker_call *call;
+    struct frame is;
+
+    if (!fixed_reply(&is, frame, size))
+        return false;
+    call = calls_find(&b->calls, is.token);
+    if (!call || call->waiter)
+        return false;
+    b->in.head += size;
+    take_part(call, &is);
+    return true;
+}
+
+void calls_dispatch_reply(broker *b, const struct frame *frame)
+{
+    struct broker_call *call = calls_find(&b->calls, frame->token);
+
+    if (call && !call->waiter)
+        take_part(call, frame);
 }
 
 void calls_dispatch_end(broker *b, const struct envelope *envelope)
@@ -245,11 +298,23 @@ bool calls_would_tell(const broker *b, uint64_t epoch)
     return false;
 }
 
+static void free_all(struct broker_call *call)
+{
+    while (call) {
+        struct broker_call *next = call->next;
+
+        free(call);
+        call = next;
+    }
+}
+
 void calls_deinit(broker *b)
 {
     for (uint32_t i = 0; i < b->calls.n; i++)
         free(b->calls.at[i]);
     free(b->calls.at);
     free(b->calls.free_places);
+    free_all(b->calls.spare);
+    free_all(b->calls.over);
     b->calls = (struct calls){ 0 };
 }

@@ -4,6 +4,8 @@
  * more than that many) and a serial above, so finding a call is one comparison,
  * and a reference is never used twice.
  *
+ * Who asks does it again: some calls that are over are kept for the next ones.
+ *
  * A call of broker_call_wait has a `waiter`: its answer is taken as it is
  * scanned. All others are answered as their frames are dispatched.
  */
@@ -29,7 +31,7 @@ struct waiter {
 };
 
 struct broker_call {
-    void *buried; /* first: struct buried (handle.h) */
+    struct broker_call *next; /* spare, or over */
     broker *b;
     uint64_t ref;
     uint64_t epoch;
@@ -48,18 +50,28 @@ struct calls {
     uint32_t *free_places; /* a stack of n_free */
     uint32_t n, n_free;
     uint64_t serial;
+    struct broker_call *spare; /* for the next ones */
+    uint32_t n_spare;
+    /* Over, and a callback that runs may still look at them. */
+    struct broker_call *over, *last_over;
+    uint32_t n_over;
 };
 
 /* A call with a reference of its own. 0, or -BROKER_E_NO_MEMORY, -BROKER_E_QUOTA. */
 int call_new(broker *b, struct broker_call **ret);
 /* Forgets it: what still comes for it is stepped over. */
 void call_drop(struct broker_call *call);
+/* No callback runs any more: those that are over are spare. */
+void calls_reuse(struct calls *calls);
 struct broker_call *calls_find(const struct calls *calls, uint64_t ref);
 
 /* A REPLY, an END, or an ERROR that says a request was refused: as it is
  * scanned, for a waiter; true if nothing is left to dispatch. */
 bool calls_scan_reply(broker *b, const struct frame *frame);
 bool calls_scan_end(broker *b, uint64_t ref, uint64_t status);
+/* A REPLY that lies at the head of the inbox, in its fixed form, for a call
+ * without a waiter: takes it, and runs its callbacks. false: it is another. */
+bool calls_take_reply(broker *b, const uint8_t *frame, size_t size);
 /* And as it is dispatched. */
 void calls_dispatch_reply(broker *b, const struct frame *frame);
 void calls_dispatch_end(broker *b, const struct envelope *envelope);

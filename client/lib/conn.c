@@ -165,6 +165,12 @@ static void fail_url(broker *b, const struct address_error *error)
                 error->why, error->at, text);
 }
 
+static void fail_memory(broker *b)
+{
+    attempt_failed(b, BROKER_E_NO_MEMORY, false, "");
+    handle_fail(b, BROKER_E_NO_MEMORY, "no memory to connect");
+}
+
 static bool find_addresses(broker *b)
 {
     struct address_error error = { 0, "it cannot be read" };
@@ -216,7 +222,7 @@ static void attempt(broker *b)
         b->attempt_status = 0;
         b->reasons[0] = '\0';
         if (!b->next_loss)
-            attempt_failed(b, BROKER_E_NO_MEMORY, false, "");
+            fail_memory(b);
         else if (!find_addresses(b))
             b->addresses.n = 0;
     }

@@ -1,4 +1,4 @@
-/* Dispatch: what was read meets the callbacks, in order. */
+/* Dispatch: a frame that was scanned meets the callbacks. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,13 +7,7 @@
 
 #include "client/lib/scan.h"
 
-/* Dispatches what lies in the inbox, until it is empty or b->halt. Frames that
- * were not scanned are scanned on the way. Inside handle_enter. */
-void dispatch_all(broker *b);
-/* Whether there is something to dispatch. */
-bool dispatch_is_due(const broker *b);
-
-/* One frame that was scanned. */
+/* One frame that was scanned. Inside handle_enter. */
 void dispatch_parsed(broker *b, const struct parsed *parsed);
 /* Whether that would run no callback. */
 bool dispatch_is_silent(const broker *b, const struct parsed *parsed);

@@ -60,14 +60,14 @@ void handle_state(broker *b, enum state state)
 
 void handle_hold(broker *b)
 {
-    b->hold++;
-    set_gate(b);
+    if (b->hold++ == 0)
+        set_gate(b);
 }
 
 void handle_unhold(broker *b)
 {
-    b->hold--;
-    set_gate(b);
+    if (--b->hold == 0)
+        set_gate(b);
 }
 
 void handle_enter(broker *b)
@@ -75,8 +75,10 @@ void handle_enter(broker *b)
     b->depth++;
 }
 
+/* What callbacks might still have looked at. */
 static void empty_graveyard(broker *b)
 {
+    calls_reuse(&b->calls);
     while (b->graveyard) {
         struct buried *thing = b->graveyard;
 

@@ -50,7 +50,7 @@ enum state {
 struct fork_page {
     bool ours;
     /* Payloads shorter than this may just be put into the outbox: all that a
-     * publish has to ask. 0 while they may not. */
+     * publish, a request or a reply has to ask. 0 while they may not. */
     size_t gather_end;
 };
 

@@ -24,7 +24,7 @@
 #include "proto/frame.h"
 
 enum {
-    INBOX_READ = 256 << 10, /* one read; measured: +40 % over 64 KiB */
+    INBOX_READ = 128 << 10, /* one read: with many connections more falls out of the caches, less is slower */
     INBOX_LIMIT = 8 << 20,
 };
 

@@ -4,7 +4,7 @@
  * Subjects come in turn as a rule, so each place remembers which one was used
  * after it: that one is compared first, with the caller's bytes whole, since
  * the same memory may hold another subject by now. Driven by publish.c and
- * request.c; no memory of its own.
+ * request.c; no memory of its own, and never moved: places point into themselves.
  */
 #pragma once
 
@@ -13,11 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "client/lib/key.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 
 enum {
-    KEPT_PLACES = 8,
+    KEPT_PLACES = TAGS,
     /* A head is copied as if it had so many bytes, without a call, and what a
      * longer one has beyond them by itself. */
     KEPT_COPIED = 64,
@@ -27,14 +28,14 @@ struct kept {
     struct kept *next; /* used after it, the last time */
     size_t len;        /* of the head */
     size_t subject_len;
-    char subject[MAX_SUBJECT + 1];
+    const char *subject;          /* the head's end, with a NUL behind it */
     uint8_t head[FRAME_MAX_HEAD]; /* prefix and envelope of a MESSAGE */
 };
 
 struct kept_subjects {
     struct kept *last; /* the one used last; never NULL */
     unsigned oldest;
-    uint64_t keys[KEPT_PLACES]; /* of the subjects */
+    uint8_t tags[KEPT_PLACES]; /* of the subjects */
     struct kept places[KEPT_PLACES];
 };
 
@@ -67,7 +68,8 @@ static inline const struct kept *kept_subject(struct kept_subjects *kept, const 
     return place;
 }
 
-/* Copies a head. There is room for KEPT_COPIED bytes, whatever its length. */
+/* Copies a head, or the end of one. There is room for KEPT_COPIED bytes,
+ * whatever its length. */
 static inline void kept_copy(uint8_t *to, const uint8_t *head, size_t len)
 {
     memcpy(to, head, KEPT_COPIED);

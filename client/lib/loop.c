@@ -4,10 +4,10 @@
 
 #include "client/lib/conn.h"
 #include "client/lib/deadline.h"
-#include "client/lib/dispatch.h"
 #include "client/lib/handle.h"
 #include "client/lib/input.h"
 #include "client/lib/output.h"
+#include "client/lib/stream.h"
 #include "proto/transport/sys.h"
 
 int broker_fd(const broker *b)
@@ -32,7 +32,7 @@ short broker_events(const broker *b)
 
 uint64_t broker_deadline_ns(const broker *b)
 {
-    if (dispatch_is_due(b))
+    if (stream_is_due(b))
         return 0;
     return conn_deadline(b);
 }
@@ -40,7 +40,7 @@ uint64_t broker_deadline_ns(const broker *b)
 /* Reads once; a large frame until it is whole, or nothing more is there. */
 static void read_some(broker *b)
 {
-    while (b->fd >= 0 && !dispatch_is_due(b)) {
+    while (b->fd >= 0 && !stream_is_due(b)) {
         if (input_read(b) <= 0 || b->in.drained)
             return;
     }
@@ -51,10 +51,12 @@ static void process(broker *b)
     b->halt = false;
     b->n_callbacks = 0;
     read_some(b);
-    dispatch_all(b);
+    stream_dispatch(b);
     if (b->freed)
         return;
     conn_step(b);
+    if (b->state == STATE_OPEN && wants_write(b))
+        ping_sometimes(b);
     if (wants_write(b))
         output_send(b, NULL);
 }
@@ -68,7 +70,7 @@ static int process_once(broker *b, bool *ret_gone)
         return handle_check(b);
     if (b->depth > 0)
         return handle_fail(b, BROKER_E_INVALID, "a callback is running");
-    if (b->state == STATE_CLOSED && !dispatch_is_due(b))
+    if (b->state == STATE_CLOSED && !stream_is_due(b))
         return handle_fail(b, BROKER_E_CLOSED, NULL);
     handle_enter(b);
     process(b);
@@ -109,7 +111,7 @@ static int wait_once(broker *b, uint64_t deadline, bool *ret_gone)
 {
     uint64_t own;
 
-    if (!handle_is_ours(b) || b->depth > 0 || (b->state == STATE_CLOSED && !dispatch_is_due(b)))
+    if (!handle_is_ours(b) || b->depth > 0 || (b->state == STATE_CLOSED && !stream_is_due(b)))
         return process_once(b, ret_gone);
     own = broker_deadline_ns(b);
     if (own > 0) {

@@ -1,30 +1,6 @@
 #include "client/lib/message.h"
 
-#include <string.h>
-
 #include "client/lib/handle.h"
-
-void message_view(struct broker_message *ret, const struct frame *frame, char *subject,
-                  const broker *b)
-{
-    size_t len = frame->subject ? frame->subject_len : 0;
-
-    if (len > 0)
-        memcpy(subject, frame->subject, len);
-    subject[len] = '\0';
-    *ret = (struct broker_message){
-        .subject = subject,
-        .subject_len = len,
-        .payload = frame->payload,
-        .payload_len = frame->payload_len,
-        .headers = frame->headers,
-        .headers_len = frame->headers_len,
-        .word = frame->word,
-        .status = (uint32_t)frame->status,
-        .sender = frame->id,
-        .b = b,
-    };
-}
 
 bool message_read(struct frame *ret, const uint8_t *frame, size_t size)
 {

@@ -32,11 +32,6 @@ int post_bad_subject(broker *b, const char *subject)
                        error.why);
 }
 
-static bool is_map(uint8_t first)
-{
-    return (first & 0xf0) == 0x80 || first == 0xde || first == 0xdf;
-}
-
 static int check(broker *b, const struct frame *frame)
 {
     if (!frame->payload && frame->payload_len > 0)
@@ -51,7 +46,7 @@ static int check(broker *b, const struct frame *frame)
     if (frame->headers_len > MAX_HEADERS)
         return handle_fail(b, BROKER_E_TOO_LARGE, "the headers have %zu bytes, the limit is %d",
                            frame->headers_len, MAX_HEADERS);
-    if (frame->headers_len > 0 && !is_map(frame->headers[0]))
+    if (frame->headers_len > 0 && !post_is_map(frame->headers[0]))
         return handle_fail(b, BROKER_E_INVALID, "the headers are no msgpack map");
     return 0;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <brokerclient.h>
@@ -32,4 +33,10 @@ int post_bad_subject(broker *b, const char *subject);
 static inline uint32_t post_word(unsigned flags)
 {
     return (flags & BROKER_MSGPACK ? WORD_MSGPACK : 0) | (flags & BROKER_MORE ? WORD_MORE : 0);
+}
+
+/* Whether headers may begin so: with a map. */
+static inline bool post_is_map(uint8_t first)
+{
+    return (first & 0xf0) == 0x80 || first == 0xde || first == 0xdf;
 }

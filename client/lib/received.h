@@ -1,10 +1,11 @@
-/* What was received before: the last envelopes of messages and the last SELECTs,
- * as bytes, whole, beside what they say.
+/* What was received before: the last envelopes of messages and the last SELECTs
+ * of several, as bytes, whole, beside what they say.
  *
  * Most frames begin with the bytes of one of the last few: then nothing has to
  * be parsed. Streams come in turn as a rule, so each place remembers which one
- * came after it, and that one is compared first. Driven by dispatch.c; a
- * connection's end forgets all.
+ * came after it, and that one is compared first. A SELECT of one is read each
+ * time, which is as quick. Driven by stream.c and dispatch.c; a connection's end
+ * forgets all.
  *
  * Nothing here points to a registration. A sid is looked up when a message is
  * handed out, so there is nothing to go stale when one is released in a
@@ -17,13 +18,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "client/lib/key.h"
 #include "client/lib/message.h"
 #include "proto/envelope.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 
 enum {
-    RECEIVED_PLACES = 8,
+    RECEIVED_PLACES = TAGS,
     /* Of 64 sids in their shortest forms; other encodings are not kept. */
     RECEIVED_SELECT = FRAME_PREFIX + 4 + 5 * MAX_SIDS,
 };
@@ -33,8 +35,7 @@ struct received_envelope {
     size_t len;                     /* of the envelope */
     size_t need;                    /* of envelope and headers; SIZE_MAX: it is like no other */
     struct broker_message message;
-    uint8_t bytes[FRAME_MAX_HEAD];
-    char subject[MAX_SUBJECT + 1];
+    uint8_t bytes[FRAME_MAX_HEAD]; /* the envelope, and a NUL behind its subject, its end */
 };
 
 struct received_select {
@@ -47,9 +48,11 @@ struct received_select {
 
 struct received {
     struct received_envelope *last;
-    struct received_select *selected; /* what messages are for now; at first nobody */
+    uint32_t sid; /* whom messages are for now; 0: several, or at first nobody */
     unsigned oldest_envelope, oldest_select;
-    uint64_t keys[RECEIVED_PLACES]; /* of the envelopes */
+    uint64_t fetched; /* up to where SELECTs were looked at ahead of their turn */
+    struct received_select *several; /* them, if sid is 0 */
+    uint8_t tags[RECEIVED_PLACES];   /* of the envelopes */
     struct received_envelope envelopes[RECEIVED_PLACES];
     struct received_select selects[RECEIVED_PLACES];
 };
@@ -89,13 +92,20 @@ static inline struct broker_message *received_view(struct received *received,
  * any; NULL if it is no MESSAGE that is good, or in an uncommon form. */
 struct received_envelope *received_find(struct received *received, const uint8_t *frame,
                                         size_t size);
-/* Whether a SELECT that is not the expected one has a place. It is the one
- * selected then. */
+/* Whether a SELECT of several that is not the expected one has a place. It is the
+ * one selected then. */
 bool received_select(struct received *received, const uint8_t *frame, size_t size);
 
 /* A MESSAGE that was parsed, for its views. Takes the oldest place, and can not
  * be found there. */
 struct broker_message *received_parsed(struct received *received, const struct frame *parsed);
-/* Keeps a SELECT that was parsed, as the one selected. */
+/* A SELECT that was parsed is the one selected; of several it is kept. */
 void received_keep_select(struct received *received, const struct envelope *select,
                           const uint8_t *frame, size_t size);
+
+/* The sids that messages are for now; how many in *ret_n. */
+static inline const uint32_t *received_sids(const struct received *received, uint32_t *ret_n)
+{
+    *ret_n = received->sid > 0 ? 1 : received->several->n_sids;
+    return received->sid > 0 ? &received->sid : received->several->sids;
+}

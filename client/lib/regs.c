@@ -8,6 +8,8 @@
 #include "client/lib/text.h"
 #include "proto/opcode.h"
 
+enum { CACHE_LINE = 64 };
+
 static struct piece piece_of(const char *s)
 {
     return (struct piece){ s, strlen(s) };
@@ -64,11 +66,14 @@ static void reg_send_end(broker *b, struct reg *reg)
 static bool grow(struct regs *regs)
 {
     uint32_t n = regs->n > 0 ? 2 * regs->n : 8;
-    struct reg **at = realloc(regs->at, n * sizeof(struct reg *));
+    struct reg_slot *at = aligned_alloc(CACHE_LINE, n * sizeof *at);
 
     if (!at)
         return false;
-    memset(at + regs->n, 0, (n - regs->n) * sizeof(struct reg *));
+    if (regs->n > 0)
+        memcpy(at, regs->at, regs->n * sizeof *at);
+    memset(at + regs->n, 0, (n - regs->n) * sizeof *at);
+    free(regs->at);
     regs->at = at;
     regs->n = n;
     return true;
@@ -79,7 +84,7 @@ static uint32_t free_sid(struct regs *regs)
 {
     uint32_t sid = regs->lowest > 0 ? regs->lowest : 1;
 
-    while (sid < regs->n && regs->at[sid])
+    while (sid < regs->n && regs->at[sid].reg)
         sid++;
     regs->lowest = sid;
     return sid;
@@ -93,11 +98,12 @@ int regs_add(broker *b, struct reg *reg)
         return handle_fail(b, BROKER_E_QUOTA, NULL);
     if (sid >= b->regs.n && !grow(&b->regs))
         return handle_fail(b, BROKER_E_NO_MEMORY, NULL);
-    b->regs.at[sid] = reg;
     reg->b = b;
     reg->sid = sid;
     reg->listed = true;
-    reg->takes_all = !reg->is_service && reg->after == 0;
+    b->regs.at[sid] = (struct reg_slot){ .reg = reg, .userdata = reg->userdata };
+    if (!reg->is_service && reg->after == 0)
+        b->regs.at[sid].fn = reg->fn.message;
     if (b->state == STATE_OPEN)
         reg_send(b, reg);
     return 0;
@@ -123,7 +129,8 @@ static void unlist(struct reg *reg)
 {
     struct regs *regs = &reg->b->regs;
 
-    regs->at[reg->sid] = NULL;
+    regs->at[reg->sid].reg = NULL;
+    regs->at[reg->sid].fn = NULL;
     if (reg->sid < regs->lowest)
         regs->lowest = reg->sid;
     reg->listed = false;
@@ -138,11 +145,13 @@ void regs_release(struct reg *reg)
     broker *b = reg->b;
 
     reg->freed = true;
-    reg->takes_all = false;
     if (!reg->listed) {
         unlink_over(reg);
         handle_bury(b, reg);
-    } else if (reg->sent_epoch < b->dispatch_epoch) { /* nothing in the inbox can mean it */
+        return;
+    }
+    b->regs.at[reg->sid].fn = NULL;
+    if (reg->sent_epoch < b->dispatch_epoch) { /* nothing in the inbox can mean it */
         unlist(reg);
     } else if (reg->sent_epoch == b->epoch && b->state == STATE_OPEN &&
                reg->state != REG_OVER) {
@@ -159,7 +168,7 @@ static bool took_all(const struct reg *reg)
 void regs_send_all(broker *b)
 {
     for (uint32_t sid = 1; sid < b->regs.n; sid++) {
-        struct reg *reg = b->regs.at[sid];
+        struct reg *reg = b->regs.at[sid].reg;
 
         if (reg && !reg->freed && reg->state != REG_OVER && !took_all(reg))
             reg_send(b, reg);
@@ -169,7 +178,7 @@ void regs_send_all(broker *b)
 void regs_lost(broker *b)
 {
     for (uint32_t sid = 1; sid < b->regs.n; sid++) {
-        struct reg *reg = b->regs.at[sid];
+        struct reg *reg = b->regs.at[sid].reg;
 
         if (!reg || reg->state != REG_ACTIVE)
             continue;
@@ -200,7 +209,7 @@ static void end(struct reg *reg, int status, const char *text, const char *what)
 void regs_forget(broker *b, uint64_t epoch)
 {
     for (uint32_t sid = 1; sid < b->regs.n && !b->freed; sid++) {
-        struct reg *reg = b->regs.at[sid];
+        struct reg *reg = b->regs.at[sid].reg;
 
         if (!reg || reg->sent_epoch > epoch)
             continue;
@@ -214,7 +223,7 @@ void regs_forget(broker *b, uint64_t epoch)
 void regs_deinit(broker *b)
 {
     for (uint32_t sid = 1; sid < b->regs.n; sid++)
-        free(b->regs.at[sid]);
+        free(b->regs.at[sid].reg);
     while (b->regs.over) {
         struct reg *reg = b->regs.over;
 

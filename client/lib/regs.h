@@ -25,14 +25,11 @@ enum reg_state { REG_PENDING, REG_ACTIVE, REG_OVER };
 
 struct reg {
     void *buried; /* first: struct buried (handle.h) */
-    /* What a message meets. */
-    bool takes_all; /* a subscription without an end, not freed */
     union {
         broker_message_fn message;
         broker_request_fn request;
     } fn;
     void *userdata;
-
     broker *b;
     uint32_t sid;
     bool is_service;
@@ -77,8 +74,18 @@ static inline uint64_t regs_sid_of(uint64_t ref)
     return ref >> REF_SHIFT;
 }
 
+/* All that a message meets of most registrations, in half a cache line: with a
+ * hundred thousand of them each is a miss. */
+struct reg_slot {
+    struct reg *reg; /* NULL: the sid is free */
+    /* Of a subscription without an end that is not freed; NULL: look at reg. */
+    broker_message_fn fn;
+    void *userdata;
+    void *unused; /* so that none lies in two of them */
+};
+
 struct regs {
-    struct reg **at; /* [0] stays empty, sids begin with 1 */
+    struct reg_slot *at; /* [0] stays empty, sids begin with 1 */
     uint32_t n;
     uint32_t lowest;  /* no free sid is below this */
     struct reg *over; /* those that are not listed any more */
@@ -86,7 +93,7 @@ struct regs {
 
 static inline struct reg *regs_find(const struct regs *regs, uint64_t sid)
 {
-    return sid < regs->n ? regs->at[sid] : NULL;
+    return sid < regs->n ? regs->at[sid].reg : NULL;
 }
 
 /* Lists it under a free sid and tells the broker, if one is there. 0 or

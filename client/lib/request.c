@@ -10,10 +10,14 @@
 #include "client/lib/output.h"
 #include "client/lib/post.h"
 #include "proto/opcode.h"
+#include "proto/writer.h"
 
 /* How much longer than the broker a blocking call waits for its word that the
  * deadline passed. */
 enum { GRACE_MS = 1000 };
+
+/* Of a head, and of what kept_copy may write beyond. */
+enum { REQUEST_ROOM = FRAME_MAX_HEAD + KEPT_COPIED };
 
 static uint64_t timeout_of(int timeout_ms)
 {
@@ -25,8 +29,8 @@ static uint64_t timeout_of(int timeout_ms)
 }
 
 /* Opens a call and posts its REQUEST. `frame` has headers and payload. */
-static int ask(broker *b, struct broker_call **ret, struct frame *frame, const char *subject,
-               unsigned flags, int timeout_ms)
+static __attribute__((noinline)) int ask(broker *b, struct broker_call **ret, struct frame *frame,
+                                         const char *subject, unsigned flags, int timeout_ms)
 {
     const struct kept *kept = subject ? kept_subject(&b->kept, subject) : NULL;
     struct broker_call *call;
@@ -56,12 +60,79 @@ static int ask(broker *b, struct broker_call **ret, struct frame *frame, const c
     return 0;
 }
 
+/* ---- without waiting ---- */
+
+/* Its envelope, the payload's length in its prefix; where the payload goes. */
+static uint8_t *write_head(uint8_t *p, const struct kept *kept, const struct broker_call *call,
+                           uint64_t timeout_ms, uint32_t word, size_t len)
+{
+    enum { START = FRAME_AT_SUBJECT, TOKEN = 9 };
+    struct writer w = { p + kept->len + TOKEN, p + REQUEST_ROOM, false };
+
+    memcpy(p, kept->head, START);
+    kept_copy(p + START + TOKEN, kept->head + START, kept->len - START);
+    p[FRAME_PREFIX] = 0x97;
+    p[FRAME_PREFIX + 1] = OP_REQUEST;
+    store_be32(p + FRAME_AT_WORD, word);
+    p[START] = 0xcf;
+    store_be64(p + FRAME_AT_TOKEN, call->ref);
+    *w.p++ = call->is_survey ? REQUEST_ALL : REQUEST_ONE;
+    writer_uint(&w, timeout_ms);
+    store_be32(p, (uint32_t)((size_t)(w.p - p) - FRAME_PREFIX + len));
+    return w.p;
+}
+
+/* As ask(), for what only joins those that wait. 0: it is not that simple. */
+static int gather(broker *b, struct broker_call **ret, const char *subject, const void *payload,
+                  size_t len, unsigned flags, int timeout_ms)
+{
+    const struct kept *kept;
+    uint8_t *p;
+    int r;
+
+    if (len >= b->page->gather_end || !subject || (!payload && len > 0) ||
+        (flags & ~(unsigned)(BROKER_MSGPACK | BROKER_SURVEY)) ||
+        b->out.end + REQUEST_ROOM + len > b->out.batch)
+        return 0;
+    kept = kept_subject(&b->kept, subject);
+    if (!kept)
+        return 0;
+    if ((r = call_new(b, ret)) < 0)
+        return r;
+    (*ret)->is_survey = (flags & BROKER_SURVEY) != 0;
+    p = write_head(b->out.buf + b->out.end, kept, *ret, timeout_of(timeout_ms),
+                   post_word(flags & BROKER_MSGPACK), len);
+    if (len > 0)
+        memcpy(p, payload, len);
+    b->out.end = (size_t)(p - b->out.buf) + len;
+    (*ret)->end_at = outbox_position(&b->out);
+    return 1;
+}
+
+static inline void tell(struct broker_call *call, broker_reply_fn reply, broker_done_fn done,
+                        void *userdata, broker_call **ret)
+{
+    call->reply = reply;
+    call->done = done;
+    call->userdata = userdata;
+    if (ret)
+        *ret = call;
+}
+
 int broker_call_start(broker *b, broker_call **ret, const char *subject, const void *payload,
                          size_t len, unsigned flags, int timeout_ms, broker_reply_fn reply,
                          broker_done_fn done, void *userdata)
 {
-    return broker_call_start_headers(b, ret, subject, NULL, 0, payload, len, flags, timeout_ms,
-                                        reply, done, userdata);
+    struct broker_call *call;
+    int r = gather(b, &call, subject, payload, len, flags, timeout_ms);
+
+    if (r == 0)
+        return broker_call_start_headers(b, ret, subject, NULL, 0, payload, len, flags,
+                                            timeout_ms, reply, done, userdata);
+    if (r < 0)
+        return r;
+    tell(call, reply, done, userdata, ret);
+    return 0;
 }
 
 int broker_call_start_headers(broker *b, broker_call **ret, const char *subject,
@@ -82,11 +153,7 @@ int broker_call_start_headers(broker *b, broker_call **ret, const char *subject,
         r = ask(b, &call, &frame, subject, flags, timeout_ms);
     if (r < 0)
         return r;
-    call->reply = reply;
-    call->done = done;
-    call->userdata = userdata;
-    if (ret)
-        *ret = call;
+    tell(call, reply, done, userdata, ret);
     return 0;
 }
 
@@ -115,6 +182,8 @@ broker *broker_call_broker(const broker_call *call)
 {
     return call->b;
 }
+
+/* ---- and waiting ---- */
 
 static bool is_over(const broker *b, const void *arg)
 {

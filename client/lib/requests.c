@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/lib/fixed.h"
 #include "client/lib/handle.h"
 #include "client/lib/reply.h"
 
@@ -94,8 +95,8 @@ static bool keep(broker *b, struct broker_request *request)
     return true;
 }
 
-static struct broker_request *request_new(broker *b, broker_service *service,
-                                          const struct frame *frame)
+static inline struct broker_request *request_new(broker *b, broker_service *service,
+                                                 const struct frame *frame)
 {
     struct broker_request *request = b->requests.spare;
 
@@ -132,9 +133,11 @@ static void end_of_callback(broker *b, struct broker_request *request)
     }
     if (keep(b, request))
         return;
-    /* No memory: the requester is told, and the server when it answers. */
+    /* No memory: the requester is told, and the server when it answers. In no
+     * list, it would not hear when its service goes. */
     reply_refuse(b, request->token);
     request->void_ = true;
+    request->service = NULL;
     request->message.headers_len = request->message.payload_len = 0;
     request->message.headers = request->message.payload = NULL;
     request->message.b = NULL;
@@ -142,10 +145,11 @@ static void end_of_callback(broker *b, struct broker_request *request)
 
 static broker_service *selected_service(const broker *b)
 {
-    const struct received_select *selected = b->received.selected;
+    uint32_t n;
+    const uint32_t *sids = received_sids(&b->received, &n);
 
-    for (uint32_t i = 0; i < selected->n_sids; i++) {
-        struct reg *reg = regs_find(&b->regs, selected->sids[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct reg *reg = regs_find(&b->regs, sids[i]);
 
         if (reg && reg->is_service && !reg->freed)
             return (broker_service *)reg;
@@ -153,7 +157,7 @@ static broker_service *selected_service(const broker *b)
     return NULL;
 }
 
-void requests_dispatch(broker *b, const struct frame *frame)
+static inline void serve(broker *b, const struct frame *frame)
 {
     broker_service *service = selected_service(b);
     struct broker_request *request;
@@ -168,6 +172,22 @@ void requests_dispatch(broker *b, const struct frame *frame)
     b->n_callbacks++;
     service->reg.fn.request(service, request, service->reg.userdata);
     end_of_callback(b, request);
+}
+
+bool requests_take(broker *b, const uint8_t *frame, size_t size)
+{
+    struct frame is;
+
+    if (!fixed_request(&is, frame, size))
+        return false;
+    b->in.head += size;
+    serve(b, &is);
+    return true;
+}
+
+void requests_dispatch(broker *b, const struct frame *frame)
+{
+    serve(b, frame);
 }
 
 struct broker_request *requests_find(const struct requests *requests, uint64_t token)
@@ -252,12 +272,12 @@ void request_free(struct broker_request *request)
     broker *b = request->b;
 
     request->answered = true;
+    if (request->in_callback)
+        return; /* nothing was copied yet */
     free(request->copy);
     free(request->peer);
     request->copy = NULL;
     request->peer = NULL;
-    if (request->in_callback)
-        return;
     unlist(&b->requests, request);
     handle_bury(b, request);
 }

@@ -42,6 +42,9 @@ struct requests {
     struct broker_request *spare;
 };
 
+/* A REQUEST that lies at the head of the inbox, in its fixed form: takes it, and
+ * runs the callback. false: it is another frame. */
+bool requests_take(broker *b, const uint8_t *frame, size_t size);
 /* A REQUEST that is dispatched. */
 void requests_dispatch(broker *b, const struct frame *frame);
 void requests_dispatch_cancel(broker *b, uint64_t token, int status);

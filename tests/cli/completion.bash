@@ -26,6 +26,8 @@ offers 'brokerctl sub a --queue '
 offers 'brokerctl help su' sub subjects
 offers 'brokerctl ping --r'
 offers 'brokerctl info --r' --raw
+offers 'brokerctl rel' reload
+offers 'brokerctl config --r' --raw
 offers 'brokerctl serve a -- cat --r'
 offers 'brokerctl b' bench
 offers 'brokerctl bench pubs' pubsub
@@ -35,4 +37,9 @@ offers 'brokerctl bench fanout --c' --count --clients
 offers 'brokerctl bench pubsub --c' --count
 offers 'brokerctl bench sub --' --clients --timeout --url --user --system --json --help
 offers 'brokerctl bench req --batch '
+offers 'brokerctl pol' policy
+offers 'brokerctl policy ' explain
+offers 'brokerctl policy explain s' subscribe serve
+offers 'brokerctl policy explain --c' --client
+offers 'brokerctl policy explain --client '
 exit $wrong

@@ -309,7 +309,7 @@ static void replies_that_are_not_read_end_in_overflow(void **state)
     int n = 0;
     while (peer_next(&client, RAW_DEADLINE_MS) && client.got.op == OP_REPLY)
         n++;
-    assert_in_range(n, (32 << 20) / 50000, 800);
+    assert_in_range(n, (32 << 20) / 50100, 800);
     assert_int_equal(client.got.op, OP_END);
     assert_int_equal(client.got.control.end.status, STATUS_OVERFLOW);
     peer_ping(&client);

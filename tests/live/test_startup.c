@@ -288,7 +288,8 @@ static void a_socket_of_systemd(void **state)
     begin();
     int fd = listening_socket(broker_proc_socket(broker));
     broker_proc_set_child(broker, hand_over, &fd);
-    broker_proc_spawn(broker, NULL);
+    setenv("XDG_CONFIG_HOME", broker_proc_dir(broker), 1);
+    broker_proc_spawn(broker, (const char *[]){ "--user", NULL });
     broker_proc_await(broker, broker_proc_socket(broker));
     peer_open(&peer, broker);
     sys_ask(&body, &peer, "$SYS.clients", "", 0);
@@ -299,7 +300,7 @@ static void a_socket_of_systemd(void **state)
     assert_true(is_there(broker_proc_socket(broker))); /* it is systemd's */
     close(fd);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    broker_proc_spawn(broker, NULL);
+    broker_proc_spawn(broker, (const char *[]){ "--user", NULL });
     assert_int_equal(broker_proc_wait(broker, 5000), 73);
     assert_true(broker_proc_log_has(broker, "does not listen", 0));
     close(fd);
@@ -311,6 +312,7 @@ static void the_default_path(void **state)
     (void)state;
     begin();
     setenv("XDG_RUNTIME_DIR", broker_proc_dir(broker), 1);
+    setenv("XDG_CONFIG_HOME", broker_proc_dir(broker), 1);
     broker_proc_spawn(broker, (const char *[]){ "--user", NULL });
     broker_proc_await(broker, in_dir("brokerd/brokerd.sock"));
     assert_int_equal(broker_proc_stop(broker), 0);

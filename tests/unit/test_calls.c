@@ -5,7 +5,7 @@
 
 static struct call *new_call(struct cli *cli, uint64_t reference)
 {
-    struct call *call = call_new(&session.route, cli->client, reference, 1);
+    struct call *call = call_new(&session.route, cli->client, reference, 5000, 1);
     assert_non_null(call);
     return call;
 }
@@ -70,7 +70,7 @@ static void there_is_a_limit(void **state)
     table->n_slots = MAX_OPEN_CALLS; /* as if all were taken */
     uint32_t n_free = table->n_free;
     table->n_free = 0;
-    assert_null(call_new(&session.route, a->client, 1, 1));
+    assert_null(call_new(&session.route, a->client, 1, 5000, 1));
     table->n_slots = 0;
     table->n_free = n_free;
     cli_close(a);
@@ -152,6 +152,58 @@ static void deadlines_end_calls(void **state)
     stop();
 }
 
+/* The timer of a call that ended serves the next one in its place: neither early nor late. */
+static void a_deadline_outlives_the_one_before(void **state)
+{
+    (void)state;
+    start();
+    struct cli *server = cli_open();
+    struct cli *a = cli_open();
+    cli_serve(server, 1, "x", 0);
+    for (uint64_t ms = 60000; ms >= 20; ms /= 10) { /* each sooner than the one before */
+        cli_ask(a, ms, "x", REQUEST_ONE, ms);
+        cli_answer(server, expect(server, OP_REQUEST)->f.token, false, 0);
+        expect(a, OP_REPLY);
+    }
+    assert_int_equal(session.route.calls.n_spare, 1);
+    for (uint64_t ms = 200; ms <= 20000; ms *= 10) { /* each later */
+        cli_ask(a, ms, "x", REQUEST_ONE, ms);
+        expect(server, OP_REQUEST);
+        skip_ms(ms - 100);
+        expect_silence(a);
+        skip_ms(101);
+        struct heard *end = expect(a, OP_END);
+        assert_int_equal(end->e.end.token, ms);
+        assert_int_equal(end->e.end.status, STATUS_TIMEOUT);
+        expect(server, OP_CANCEL);
+    }
+    cli_close(server);
+    cli_close(a);
+    stop();
+}
+
+/* What waits for its next use has no deadline; of many that ended some are kept. */
+static void spare_ones_come_to_rest(void **state)
+{
+    (void)state;
+    start();
+    struct cli *a = cli_open();
+    struct call_table *table = &session.route.calls;
+    static struct call *calls[300];
+    for (uint64_t i = 0; i < 300; i++)
+        calls[i] = new_call(a, i);
+    for (uint64_t i = 0; i < 300; i++)
+        call_free(&session.route, calls[i]);
+    assert_int_equal(table->n_open, 0);
+    assert_int_equal(table->n_spare, 256);
+    skip_ms(5001);
+    for (const struct call *call = table->spare; call; call = call->next)
+        assert_int_equal(call->timer.place, 0);
+    expect_silence(a);
+    cli_close(a);
+    stop();
+}
+
 /* Telling somebody the end may be that client's end: it provokes and does not read. Then all
  * its calls end, this one among them, which must happen once. */
 static void telling_the_end_may_end_the_requester(void **state)
@@ -222,6 +274,8 @@ int main(void)
         kit_test(the_server_may_go_at_any_time),
         kit_test(what_never_left_the_queue_is_said_so),
         kit_test(deadlines_end_calls),
+        kit_test(a_deadline_outlives_the_one_before),
+        kit_test(spare_ones_come_to_rest),
         kit_test(telling_the_end_may_end_the_requester),
         kit_test(a_deadline_may_end_both),
         kit_test(an_answer_may_end_the_requester),

@@ -30,7 +30,7 @@ static void what_is_idle_has_nothing_it_does_not_need(void **state)
     assert_null(a->client->hold);
     assert_null(a->client->refusal);
     assert_null(a->client->sids.buckets);
-    assert_in_range(sizeof *a->client + sizeof *a->client->conn.card, 1, 512);
+    assert_in_range(sizeof *a->client + sizeof *a->client->conn.card, 1, 544);
     cli_ref(a, OP_GOODBYE, 0);
     turn();
     assert_non_null(a->client->conn.deadline); /* to half-close */

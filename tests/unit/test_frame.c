@@ -31,6 +31,12 @@ static const struct frame samples[] = {
       .timeout_ms = MAX_TIMEOUT_MS,
       HEADERS("\x80") },
     { .op = OP_REQUEST, SUBJECT("x"), .mode = UINT64_MAX, .timeout_ms = UINT64_MAX },
+    { .op = OP_REQUEST, SUBJECT(""), .timeout_ms = 127 },
+    { .op = OP_REQUEST, SUBJECT(S10 S10 S10 "x"), .mode = 127, .timeout_ms = 255 },
+    { .op = OP_REQUEST, SUBJECT(S10 S10 S10 "xy"), .mode = 128, .timeout_ms = 256 },
+    { .op = OP_REQUEST, SUBJECT("x"), .token = 3, .timeout_ms = 65535, HEADERS("\x80") },
+    { .op = OP_REQUEST, SUBJECT("x"), .timeout_ms = UINT32_MAX, PAYLOAD("\xc3") },
+    { .op = OP_REPLY, .id = UINT64_MAX, .status = 127 },
     { .op = OP_REPLY, .word = WORD_MSGPACK | WORD_MORE, .id = 9, .token = 12, PAYLOAD("\xc3") },
     { .op = OP_REPLY, .token = UINT64_C(1) << 63, .status = 65535, HEADERS("\x80"), PAYLOAD("no") },
 };

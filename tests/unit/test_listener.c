@@ -221,9 +221,9 @@ static void test_many_in_turn(void **state)
     for (size_t i = 0; i < COUNT_OF(clients); i++)
         clients[i] = connect_to(&address);
     assert_int_equal(loop_run_once(loop, 0), 0);
-    assert_int_equal(n_kept, LISTENER_ACCEPTS);
-    run();
-    assert_int_equal(n_kept, COUNT_OF(clients));
+    assert_in_range(n_kept, 1, LISTENER_ACCEPTS); /* and no longer than LISTENER_NS */
+    while ((size_t)n_kept < COUNT_OF(clients))
+        run();
     for (size_t i = 0; i < COUNT_OF(clients); i++)
         close(clients[i]);
 }

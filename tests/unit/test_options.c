@@ -51,16 +51,23 @@ static int parse(struct options *options, const char *const *args)
         assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); \
     } while (0)
 
-static void nothing_is_the_default(void **state)
+static const char *given(const struct options *options, enum config_key key)
+{
+    for (size_t i = 0; i < options->source.n_options; i++)
+        if (options->source.options[i].key == key)
+            return options->source.options[i].text;
+    return "(not given)";
+}
+
+static void nothing_is_given(void **state)
 {
     (void)state;
     struct options o;
     assert_int_equal(parse(&o, (const char *const[]){ NULL }), -1);
-    assert_int_equal(o.n_listen, 0);
-    assert_string_equal(o.loop, "auto");
-    assert_int_equal(o.log_level, LOG_LEVEL_INFO);
-    assert_int_equal(o.scope, 0);
-    assert_false(o.has_mode);
+    assert_int_equal(o.source.n_options, 0);
+    assert_null(o.source.file);
+    assert_int_equal(o.source.system, getuid() == 0);
+    assert_false(o.check);
     assert_string_equal(said, "");
 }
 
@@ -70,19 +77,36 @@ static void everything_there_is(void **state)
     struct options o;
     assert_int_equal(PARSE(&o, "--listen", "unix:/a", "--listen=unix:@b,unix:/c", "--mode", "640",
                            "--owner", "root", "--group", "12345", "--loop", "poll", "--log-level",
-                           "debug"),
+                           "debug", "--config", "file", "--check-config"),
                      -1);
-    assert_int_equal(o.n_listen, 3);
-    assert_true(o.has_mode);
-    assert_int_equal(o.socket.mode, 0640);
-    assert_int_equal(o.socket.owner, 0);
-    assert_int_equal(o.socket.group, 12345);
-    assert_string_equal(o.loop, "poll");
-    assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
-    assert_int_equal(PARSE(&o, "--user"), -1);
-    assert_int_equal(o.scope, 'u');
+    assert_int_equal(o.source.n_options, 7);
+    assert_string_equal(given(&o, CONFIG_LISTEN), "unix:/a");
+    assert_string_equal(o.source.options[1].text, "unix:@b,unix:/c");
+    assert_string_equal(given(&o, CONFIG_MODE), "640");
+    assert_string_equal(given(&o, CONFIG_OWNER), "root");
+    assert_string_equal(given(&o, CONFIG_GROUP), "12345");
+    assert_string_equal(given(&o, CONFIG_LOOP), "poll");
+    assert_string_equal(given(&o, CONFIG_LOG_LEVEL), "debug");
+    assert_string_equal(o.source.file, "file");
+    assert_true(o.check);
+    assert_int_equal(PARSE(&o, "--user", "--user"), -1);
+    assert_string_equal(given(&o, CONFIG_SCOPE), "user");
+    assert_false(o.source.system);
     assert_int_equal(PARSE(&o, "--system", "--loop", "epoll"), -1);
-    assert_int_equal(o.scope, 's');
+    assert_string_equal(given(&o, CONFIG_SCOPE), "system");
+    assert_true(o.source.system);
+}
+
+static void the_last_one_counts(void **state)
+{
+    (void)state;
+    struct options o;
+    assert_int_equal(PARSE(&o, "--loop", "poll", "--config", "a", "--loop", "auto", "--config",
+                           "b"),
+                     -1);
+    assert_int_equal(o.source.n_options, 1);
+    assert_string_equal(given(&o, CONFIG_LOOP), "auto");
+    assert_string_equal(o.source.file, "b");
 }
 
 static void help_and_version_go_to_stdout(void **state)
@@ -122,21 +146,24 @@ static void mistakes_are_named(void **state)
     REFUSED("brokerd: unrecognized option '-x' (", "-x");
     REFUSED("brokerd: option '--listen' wants a value (", "--listen");
     REFUSED("brokerd: option '--user=1' takes no value (", "--user=1");
+    REFUSED("brokerd: option '--check-config=1' takes no value (", "--check-config=1");
+    REFUSED("brokerd: option '--config' wants a value (", "--config");
+    REFUSED("--config: the name of the file is empty", "--config=");
 }
 
 static void there_may_be_sixteen(void **state)
 {
     (void)state;
     struct options o;
-    const char *args[2 * OPTIONS_LISTEN_MAX + 3] = { NULL };
-    for (int i = 0; i < OPTIONS_LISTEN_MAX; i++) {
+    const char *args[2 * CONFIG_LISTEN_MAX + 3] = { NULL };
+    for (int i = 0; i < CONFIG_LISTEN_MAX; i++) {
         args[2 * i] = "--listen";
         args[2 * i + 1] = "unix:/a";
     }
     assert_int_equal(parse(&o, args), -1);
-    assert_int_equal(o.n_listen, OPTIONS_LISTEN_MAX);
-    args[2 * OPTIONS_LISTEN_MAX] = "--listen";
-    args[2 * OPTIONS_LISTEN_MAX + 1] = "unix:/b";
+    assert_int_equal(o.source.n_options, CONFIG_LISTEN_MAX);
+    args[2 * CONFIG_LISTEN_MAX] = "--listen";
+    args[2 * CONFIG_LISTEN_MAX + 1] = "unix:/b";
     assert_int_equal(parse(&o, args), EXIT_USAGE);
     assert_non_null(strstr(said, "more than 16"));
 }
@@ -144,9 +171,9 @@ static void there_may_be_sixteen(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        kit_test(nothing_is_the_default),        kit_test(everything_there_is),
-        kit_test(help_and_version_go_to_stdout), kit_test(mistakes_are_named),
-        kit_test(there_may_be_sixteen),
+        kit_test(nothing_is_given),    kit_test(everything_there_is),
+        kit_test(the_last_one_counts), kit_test(help_and_version_go_to_stdout),
+        kit_test(mistakes_are_named),  kit_test(there_may_be_sixteen),
     };
     return kit_run("options", tests, KIT_LENGTH(tests));
 }

@@ -243,12 +243,14 @@ static void the_broker_itself_waits_for_nobody(void **state)
     struct cli *s = cli_open();
     struct sub sub = { .reg.lane.policy = POLICY_WAIT };
     enum gap reason;
-    assert_int_equal(overflow_policy(s->client, &sub, NULL, &reason), POLICY_DROP_OLD);
+    const struct passage event = { .route = &session.route, .subject = "$SYS.event.left" };
+    const struct passage own = { .route = &session.route, .publisher = s->client, .subject = "a" };
+    assert_int_equal(overflow_policy(&event, s->client, &sub, &reason), POLICY_DROP_OLD);
     assert_int_equal(reason, GAP_DROPPED_OLD);
-    assert_int_equal(overflow_policy(s->client, &sub, s->client, &reason), POLICY_WAIT);
+    assert_int_equal(overflow_policy(&own, s->client, &sub, &reason), POLICY_WAIT);
     struct hold stalled = { .client = s->client, .stalled = true };
     s->client->hold = &stalled;
-    assert_int_equal(overflow_policy(s->client, &sub, s->client, &reason), POLICY_DROP_OLD);
+    assert_int_equal(overflow_policy(&own, s->client, &sub, &reason), POLICY_DROP_OLD);
     assert_int_equal(reason, GAP_STALLED);
     s->client->hold = NULL;
     cli_close(s);
@@ -266,7 +268,7 @@ static void an_end_may_be_the_end_of_all(void **state)
     for (uint32_t sid = 1; sid <= 5; sid++)
         cli_sub(s, sid, "x", .after = 1);
     struct outq *outq = &s->client->conn.out;
-    uint64_t more = CONN_QUEUE_BYTES + CONTROL_RESERVE; /* an empty queue takes any message */
+    uint32_t more = CONN_QUEUE_BYTES + CONTROL_RESERVE; /* an empty queue takes any message */
     outq->n_bytes += more;
     cli_publish(p, "x", 1, 8);
     assert_int_equal(loop_run_once(loop, 0), 0);

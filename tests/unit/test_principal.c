@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/guard/admission.h"
 #include "proto/status.h"
 #include "tests/kit/runner.h"
 #include "tests/unit/unit.h"
@@ -197,42 +196,11 @@ static void test_another_user(void **state)
     assert_int_equal(status, 0);
 }
 
-static void test_admission(void **state)
-{
-    static const struct {
-        uid_t uid;
-        uid_t broker;
-        int status;
-        const char *words;
-    } rows[] = {
-        { 0, 1000, STATUS_OK, "" },
-        { 1000, 1000, STATUS_OK, "" },
-        { 0, 0, STATUS_OK, "" },
-        { 1001, 1000, STATUS_DENIED, "the broker's own user" },
-        { 65534, 1000, STATUS_DENIED, "the broker's own user" },
-        { 1000, 0, STATUS_DENIED, "only root" },
-        { (uid_t)-1, 1000, STATUS_NO_IDENTITY, "kernel" },
-        { (uid_t)-1, (uid_t)-1, STATUS_NO_IDENTITY, "kernel" },
-    };
-    const char *sentence = NULL;
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct principal who = PRINCIPAL_INIT;
-
-        who.uid = rows[i].uid;
-        assert_int_equal(admission_check(&who, rows[i].broker, &sentence), rows[i].status);
-        assert_non_null(strstr(sentence, rows[i].words));
-    }
-    assert_int_equal(admission_check(NULL, 0, &sentence), STATUS_NO_IDENTITY);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         kit_test(test_ourselves),  kit_test(test_groups),       kit_test(test_nobody_is_an_error),
         kit_test(test_dead_peer),  kit_test(test_another_user), kit_test(test_descriptor_limit),
-        kit_test(test_admission),
     };
 
     return kit_run("principal", tests, KIT_LENGTH(tests));

@@ -16,8 +16,8 @@ static void found_by_the_whole_subject(void **state)
 {
     (void)state;
     struct sys_registry registry = { 0 };
-    struct sys_service a = { "$SYS.a", answer, NULL, NULL };
-    struct sys_service ab = { "$SYS.ab", answer, NULL, NULL };
+    struct sys_service a = { "$SYS.a", answer, NULL, NULL, false };
+    struct sys_service ab = { "$SYS.ab", answer, NULL, NULL, false };
     assert_null(sys_lookup(&registry, LITERAL("$SYS.a")));
     sys_register(&registry, &a);
     sys_register(&registry, &ab);

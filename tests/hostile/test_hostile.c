@@ -1,0 +1,79 @@
+/*
+ * Each strategy for half a second: a victim of another uid loses nothing without a word and is not cut off, and the
+ * broker has everything back when the attacker has gone. How long the victim has to wait long_hostile.c measures.
+ */
+#include "tests/hostile/contest.h"
+#include "tests/kit/runner.h"
+
+enum { MS = 1000 * 1000, OTHER = 4711, SLACK_MIB = 128 };
+
+static void attack(const char *name, const struct contest_roles *roles)
+{
+    static const struct contest_times times = { 350 * MS, 150 * MS };
+    const struct strategy *strategy = strategy_find(name);
+    static struct contest_run run;
+    struct contest contest;
+
+    assert_non_null(strategy);
+    kit_deadline(60); /* more than contest_await_recovery() waits: so only this strategy fails */
+    contest_begin(&contest, roles);
+    contest_attack(&contest, strategy, &times, &run);
+    contest_expect_unharmed(&run);
+    assert_in_range(contest_await_recovery(&contest).rss >> 20, 0, SLACK_MIB);
+    contest_end(&contest);
+    print_message("  %s: %llu connections, %llu cut, %llu MB sent, %llu trips, p99 %llu µs\n", name,
+                  (unsigned long long)run.n_opened, (unsigned long long)run.n_cut,
+                  (unsigned long long)run.bytes_out / 1000000,
+                  (unsigned long long)run.victim.trips.n,
+                  (unsigned long long)histogram_percentile(&run.victim.trips, 0.99) / 1000);
+}
+
+static const struct contest_roles own_against_root = { .broker = OTHER,
+                                                       .attacker = OTHER,
+                                                       .victim = 0 };
+static const struct contest_roles root_against_own = { .broker = OTHER,
+                                                       .attacker = 0,
+                                                       .victim = OTHER };
+
+#define STRATEGY(function, name)         \
+    static void function(void **state)   \
+    {                                    \
+        (void)state;                     \
+        attack(name, &own_against_root); \
+    }
+
+STRATEGY(flood, "flood")
+STRATEGY(never_read, "never-read")
+STRATEGY(half_frames, "half-frames")
+STRATEGY(subscription_bomb, "subscription-bomb")
+STRATEGY(wildcard_bomb, "wildcard-bomb")
+STRATEGY(request_flood, "request-flood")
+STRATEGY(reply_flood, "reply-flood")
+STRATEGY(error_flood, "error-flood")
+STRATEGY(churn, "churn")
+STRATEGY(huge_frames, "huge-frames")
+STRATEGY(slow_hello, "slow-hello")
+STRATEGY(stop_continue, "stop-continue")
+STRATEGY(pile, "pile")
+STRATEGY(collide, "collide")
+
+static void flood_by_root(void **state)
+{
+    (void)state;
+    attack("flood", &root_against_own);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        kit_test(flood),         kit_test(never_read),
+        kit_test(half_frames),   kit_test(subscription_bomb),
+        kit_test(wildcard_bomb), kit_test(request_flood),
+        kit_test(reply_flood),   kit_test(error_flood),
+        kit_test(churn),         kit_test(huge_frames),
+        kit_test(slow_hello),    kit_test(stop_continue),
+        kit_test(pile),          kit_test(collide),
+        kit_test(flood_by_root),
+    };
+    return kit_run("hostile", tests, KIT_LENGTH(tests));
+}

@@ -91,16 +91,19 @@ static void on_stop(void *userdata, int signo)
 /* ---- the configuration ---------------------------------------------------------- */
 
 /* What changes while the broker runs. `before` is NULL at the start. */
-static void broker_apply_config(void *userdata, const struct config *before,
-                                const struct config *now)
+static int broker_apply_config(void *userdata, const struct config *before,
+                               const struct config *now)
 {
     struct broker *broker = userdata;
     enum log_level level = LOG_LEVEL_INFO;
     (void)before;
+    int r = session_set_policy(&broker->session, now->policy);
+    if (r < 0)
+        return r;
     (void)log_level_parse(&level, config_text(now, CONFIG_LOG_LEVEL));
     log_set_level(level);
     session_set_limits(&broker->session, &now->limits);
-    session_set_policy(&broker->session, now->policy);
+    return 0;
 }
 
 static const struct reload_ops reload_ops = { .apply = broker_apply_config };
@@ -169,7 +172,9 @@ static int start(struct broker *broker)
     r = session_init(&broker->session, broker->loop, &broker->counters);
     if (r < 0)
         return os_error("the session layer", r);
-    broker_apply_config(broker, NULL, config);
+    r = broker_apply_config(broker, NULL, config);
+    if (r < 0)
+        return os_error("the policy", r);
     info_register(&broker->info, &broker->session, &broker->listen);
     reload_register(&broker->reload, &broker->session.sys);
     broker->drain_timer.fn = on_drain_limit;

@@ -45,9 +45,16 @@ bool reload_run(struct reload *reload, const char *asked)
         log_err("%s: the configuration stays as it was", asked);
         return false;
     }
+    if (reload->ops->apply(reload->userdata, before, now) < 0) {
+        config_errors_add(&reload->errors, NULL, 0, "out of memory");
+        config_errors_clear(&reload->kept);
+        log_errors(&reload->errors);
+        log_err("%s: the configuration stays as it was", asked);
+        config_unref(now);
+        return false;
+    }
     log_kept(&reload->kept);
     reload->config = now;
-    reload->ops->apply(reload->userdata, before, now);
     config_unref(before);
     log_info("%s: the configuration was read again", asked);
     return true;

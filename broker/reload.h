@@ -12,8 +12,8 @@
 #include "broker/watch/sys_service.h"
 
 struct reload_ops {
-    /* `now` holds from here on; both are good during the call. */
-    void (*apply)(void *userdata, const struct config *before, const struct config *now);
+    /* `now` holds from here on; both are good during the call. 0, or -ENOMEM: `before` still holds. */
+    int (*apply)(void *userdata, const struct config *before, const struct config *now);
 };
 
 /* Embedded; it stays where it is while the registry lives. */

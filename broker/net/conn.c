@@ -358,7 +358,8 @@ static void go_on(struct net *net)
     while (conn) {
         struct conn *next = conn->next_resumed;
         conn->is_resumed = false;
-        if (conn_is_live(conn) && !conn->held && !conn_go_on(conn))
+        if (conn_is_live(conn) && !conn->held &&
+            (net_round_is_long(net) || !conn_go_on(conn)))
             resume_later(conn);
         else if (conn->state != CONN_DEAD)
             conn_ask(conn);

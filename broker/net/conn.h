@@ -87,6 +87,8 @@ struct net {
     struct batch batch;
 };
 
+enum { ROUND_LONG_NS = 2 * 1000 * 1000 };
+
 enum conn_state {
     CONN_GREETING, /* before HELLO */
     CONN_OPEN,
@@ -253,6 +255,19 @@ static inline bool conn_covers(struct conn *conn, uint64_t n_bytes, uint64_t n_m
 uint32_t conn_left(const struct conn *conn);
 /* The most it could be granted now. */
 uint64_t conn_room(const struct conn *conn, enum quota_kind kind);
+
+/* Whether the round has lasted so long that others should have a look in: then what is left of the
+ * input waits for the next (conn_pause). */
+static inline bool net_round_is_long(const struct net *net)
+{
+    return loop_clock_ns() - loop_now_ns(net->loop) > ROUND_LONG_NS;
+}
+/* Leaves the rest of the input where it is, until the end of the next round. */
+static inline void conn_pause(struct conn *conn)
+{
+    conn_hold(conn);
+    conn_resume(conn);
+}
 
 /* Whether a new entry of `len` bytes fits: one always fits an empty queue. */
 static inline bool conn_fits(struct conn *conn, size_t len)

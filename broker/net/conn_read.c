@@ -240,7 +240,8 @@ void conn_take_turn(struct conn *conn)
     struct pace_user *user = &conn->account.user->pace;
     pace_seen(pace, user, loop_now_ns(conn->net->loop));
     if (!pace_is_shared(pace)) {
-        read_some(conn, READ_BLOCK);
+        if (!net_round_is_long(conn->net))
+            read_some(conn, READ_BLOCK);
         return;
     }
     uint32_t most = begin_turn(conn, user);

@@ -66,7 +66,8 @@ struct client {
 
     uint8_t last_loss;        /* enum gap */
     uint8_t n_found[2];       /* of its subscriptions and services, while a dest is made */
-    bool said_hello;          /* session's */
+    bool said_hello : 1;      /* session's */
+    bool is_reviewed : 1;     /* session's: by the policy in force */
     uint64_t n_lost;
     uint64_t loss_event_ns;   /* when $SYS.event.loss was last published */
 };

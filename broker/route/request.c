@@ -57,23 +57,45 @@ static void refuse_reply(struct client *server, uint64_t token, enum status stat
     conn_send(&server->conn, &envelope);
 }
 
-/* ---- requests ----------------------------------------------------------------- */
+/* ---- room ---------------------------------------------------------------------- */
 
-/* Even if all that is in the burst were for it; else its books are looked at. */
-static bool fits(const struct burst *burst, struct conn *conn, const struct lane *lane, size_t len)
+/* Even if all that is in the burst were for this queue. As with messages (run.c), what is sent in
+ * its round is not charged, but where something waits already, or overdrafts are used up. */
+static bool surely_fits(const struct conn *conn, uint32_t len)
 {
-    uint64_t more = burst->n_bytes + len;
-    if (conn->out.n_bytes + more <= CONN_QUEUE_BYTES && lane->n_bytes + more <= lane->max_bytes &&
+    const struct net *net = conn->net;
+    uint64_t n_bytes = net->burst->n_bytes + len;
+    if (!conn->out.head && !net_is_short(net))
+        return n_bytes <= CONN_QUEUE_BYTES && n_bytes <= net_overdraft_max(net);
+    return n_bytes <= conn_left(conn) &&
+           conn->out.n_messages + net->burst->n_messages < conn->account.use[QUOTA_QUEUED_MESSAGES];
+}
+
+/* If it is not sure the books are looked at. */
+static bool fits(struct conn *conn, const struct lane *lane, uint32_t len)
+{
+    const struct burst *burst = conn->net->burst;
+    if (surely_fits(conn, len) && lane->n_bytes + burst->n_bytes + len <= lane->max_bytes &&
         lane->n_messages + burst->n_messages < lane->max_messages)
         return true;
     return conn_fits(conn, len) && lane_fits(lane, len);
 }
 
+/* Before anything is looked up: what is written may end connections, of which this may be one. */
+static bool make_way(struct route *route, const struct client *client)
+{
+    if (burst_is_full(route->net->burst))
+        net_write_burst(route->net);
+    return conn_is_live(&client->conn);
+}
+
+/* ---- requests ----------------------------------------------------------------- */
+
 static bool has_room(const struct service *service, uint32_t len)
 {
     struct conn *conn = &service->reg.client->conn;
     return service->n_open < service->max_open && conn_is_live(conn) &&
-           fits(conn->net->burst, conn, &service->reg.lane, len);
+           fits(conn, &service->reg.lane, len);
 }
 
 /* The service with the fewest requests open, in turn among equals. */
@@ -214,14 +236,6 @@ static struct dest *find_dest(struct route *route, const struct client *client,
     return dest;
 }
 
-/* Before anything is looked up: what is written may end connections, of which this may be one. */
-static bool make_way(struct route *route, const struct client *client)
-{
-    if (burst_is_full(route->net->burst))
-        net_write_burst(route->net);
-    return conn_is_live(&client->conn);
-}
-
 void request_send(struct route *route, struct client *client, const struct parcel *parcel)
 {
     const struct frame *frame = parcel->frame;
@@ -249,12 +263,6 @@ static void answered(struct route *route, struct call *call, struct ask *ask)
         call_finish(route, call, STATUS_OK, false);
     else
         call_free(route, call);
-}
-
-static bool reply_fits(struct conn *requester, uint32_t len)
-{
-    return requester->out.n_bytes + requester->net->burst->n_bytes + len <= CONN_QUEUE_BYTES ||
-           conn_fits(requester, len);
 }
 
 /* false: no memory. */
@@ -287,7 +295,7 @@ void request_reply(struct route *route, struct client *server, const struct parc
         return;
     }
     struct conn *requester = &call->requester->conn;
-    if (!reply_fits(requester, parcel->len)) {
+    if (!surely_fits(requester, parcel->len) && !conn_fits(requester, parcel->len)) {
         call_end(route, call, STATUS_OVERFLOW);
         return;
     }

@@ -213,6 +213,17 @@ static bool length_is_good(struct client *client, uint32_t len)
     return false;
 }
 
+/* The long way. A walk through the index may have taken long: then others come first. */
+static enum handled take_slowly(const struct walk *walk, uint32_t off, uint32_t len,
+                                bool *ret_pause)
+{
+    const struct route *route = walk->client->route;
+    uint64_t n_walked = route->counters->lookups_walked;
+    enum handled handled = handle_frame(walk->client, walk->block, off, len);
+    *ret_pause = route->counters->lookups_walked != n_walked && net_round_is_long(route->net);
+    return handled;
+}
+
 uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
 {
     struct client *client = (struct client *)conn;
@@ -226,16 +237,21 @@ uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t 
     while (to - p >= FRAME_PREFIX) {
         uint32_t len = load_be32(block->data + p);
         enum handled handled = HANDLED;
+        bool pause = false;
         if (len - 1 >= MAX_HELLO - FRAME_PREFIX && !length_is_good(client, len))
             break;
         if (to - p - FRAME_PREFIX < len)
             break;
         if (!take_known(&walk, p, len, &handled) && !take_call(&walk, p, len))
-            handled = handle_frame(client, block, p, FRAME_PREFIX + len);
+            handled = take_slowly(&walk, p, FRAME_PREFIX + len, &pause);
         n += handled != WAITS;
         if (handled != HANDLED || !conn_is_live(conn))
             break;
         p += FRAME_PREFIX + len;
+        if (pause) {
+            conn_pause(conn);
+            break;
+        }
     }
     run_end(client->route);
     client->route->counters->frames_in += n;

@@ -1,6 +1,7 @@
 /* The policy in force: what a broker starts with, and what happens when it is swapped. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "broker/route/revoke.h"
@@ -91,17 +92,10 @@ static void end_refused(struct client *client)
 
 static void review(struct session *session, struct client *client)
 {
-    const struct principal *who = card_principal(client->conn.card);
-    struct policy_peer peer = { KIND_UNIX, who };
-    struct rights *rights = NULL;
     char sentence[PERMIT_TEXT_MAX];
-    if (rights_of(session->policy, &peer, &rights) < 0) {
-        conn_end(&client->conn, STATUS_NO_MEMORY, NULL);
-        return;
-    }
-    rights_unref(client->rights);
-    client->rights = rights;
-    const struct policy_rule *rule = policy_keeps_out(session, rights, who);
+    const struct rights *rights = client->rights;
+    const struct policy_rule *rule =
+        policy_keeps_out(session, rights, card_principal(client->conn.card));
     if (rule) {
         conn_end(&client->conn, STATUS_DENIED, policy_sentence(rights, rule, sentence));
         return;
@@ -111,20 +105,62 @@ static void review(struct session *session, struct client *client)
         revoke_requests(client->route, client);
 }
 
-/* To tell one something may be the end of another, also of the next: then from the start. */
-void session_set_policy(struct session *session, struct policy_snapshot *policy)
+/* Everybody's rights by that policy, in the order of the connections. NULL: no memory. */
+static struct rights **rights_of_all(const struct session *session, struct policy_snapshot *policy)
 {
-    struct policy_snapshot *before = session->policy;
-    session->policy = policy_ref(policy);
-    route_settle(&session->route);
-    route_changed(&session->route);
+    struct rights **all = calloc(session->net.n_conns + 1, sizeof(struct rights *));
+    size_t n = 0;
+    int r = all ? 0 : -ENOMEM;
+    for (const struct conn *conn = session->net.all; r == 0 && conn; conn = conn->next) {
+        struct policy_peer peer = { KIND_UNIX, card_principal(conn->card) };
+        r = rights_of(policy, &peer, &all[n]);
+        n += r == 0;
+    }
+    while (r < 0 && n > 0)
+        rights_unref(all[--n]);
+    if (r < 0)
+        free(all);
+    return r < 0 ? NULL : all;
+}
+
+static void hand_out(struct session *session, struct rights **all)
+{
+    size_t n = 0;
+    for (struct conn *conn = session->net.all; conn; conn = conn->next) {
+        struct client *client = (struct client *)conn;
+        rights_unref(client->rights);
+        client->rights = all[n++];
+        client->is_reviewed = false;
+    }
+    free(all);
+}
+
+/* To tell one something may be the end of another, also of the next: then from the start. */
+static void review_all(struct session *session)
+{
     for (struct conn *conn = session->net.all, *next; conn; conn = next) {
         struct client *client = (struct client *)conn;
+        bool is_new = !client->is_reviewed;
         next = conn->next;
-        if (conn_is_live(conn) && client->rights->policy != policy)
+        client->is_reviewed = true;
+        if (is_new && conn_is_live(conn))
             review(session, client);
         if (next && next->state == CONN_DEAD)
             next = session->net.all;
     }
+}
+
+int session_set_policy(struct session *session, struct policy_snapshot *policy)
+{
+    struct policy_snapshot *before = session->policy;
+    route_settle(&session->route); /* may end connections: before they are counted */
+    struct rights **all = rights_of_all(session, policy);
+    if (!all)
+        return -ENOMEM;
+    session->policy = policy_ref(policy);
+    route_changed(&session->route);
+    hand_out(session, all);
+    review_all(session);
     policy_unref(before);
+    return 0;
 }

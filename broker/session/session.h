@@ -47,8 +47,8 @@ void session_deinit(struct session *session);
 
 /* Another policy from now on (a reference is taken). Everybody's rights are looked at anew: who may
  * not be here any more is told and ends, what somebody may not have any more ends; what was routed
- * before still arrives. (policy.c) */
-void session_set_policy(struct session *session, struct policy_snapshot *policy);
+ * before still arrives. 0, or -ENOMEM: nothing has happened. (policy.c) */
+int session_set_policy(struct session *session, struct policy_snapshot *policy);
 
 /* Other limits from now on, good ones (limits_check), which are copied. Nothing is taken from
  * anybody: who holds more than it may now gets nothing more. */

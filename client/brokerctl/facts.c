@@ -48,7 +48,8 @@ static void add_array(struct text *text, struct mp array)
 
 static bool is_size(const struct text *name)
 {
-    return has_suffix(name, "-bytes") || has_suffix(name, "max-payload") ||
+    return has_suffix(name, "-bytes") || has_suffix(name, "-bytes-per-connection") ||
+           has_suffix(name, "-bytes-per-uid") || has_suffix(name, "max-payload") ||
            has_suffix(name, "max-headers");
 }
 

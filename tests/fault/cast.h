@@ -82,4 +82,8 @@ void cast_confirm(struct cast *cast);
 /* A status that the library may return, or a count. Returns it. */
 int cast_answer(const char *of, int64_t status);
 
+/* Between cast.c and cast_steps.c: what happens to the handles. */
+void cast_on_event_a(broker *b, const struct broker_event *event, void *userdata);
+void cast_on_event_b(broker *b, const struct broker_event *event, void *userdata);
+
 #endif

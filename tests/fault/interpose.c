@@ -1,7 +1,7 @@
 /*
  * interpose.so: stands between a program and libc (LD_PRELOAD), and lets calls fail as a plan says (plan.h).
  *
- * Here: where the plan comes from, when it holds, and memory. The system calls are in interpose_calls.c.
+ * Here: where the plan comes from, when it holds, and memory. The system calls are in interpose_sockets.c and interpose_files.c.
  */
 #include "tests/fault/interpose.h"
 

@@ -11,7 +11,7 @@ static void allocations_fail(void **state)
 static void calls_fail(void **state)
 {
     (void)state;
-    client_run("calls", 13);
+    client_run("calls", 31);
 }
 
 static void interruptions_and_short_counts_are_not_noticed(void **state)

@@ -21,29 +21,40 @@ static int number_of(const char *name, int otherwise)
     return value && *value ? atoi(value) : otherwise;
 }
 
-static bool compare(const struct strategy *strategy, const struct contest_roles *roles, int rounds)
+struct comparison {
+    struct contest_run attacked;
+    struct contest_run burned;
+};
+
+/* Whether the broker is good for another one. */
+static bool run_round(struct contest *contest, const struct strategy *strategy,
+                      struct comparison *sum)
 {
     const int64_t all_ns = (int64_t)number_of("HOSTILE_MS", ROUND_MS) * 1000000;
-    const struct contest_times times = { all_ns - all_ns / BULK_PART, all_ns / BULK_PART,
-                                         N_SELDOM };
-    static struct contest_run attacked, burned, round;
+    struct contest_times times = { all_ns - all_ns / BULK_PART, all_ns / BULK_PART, N_SELDOM };
+    static struct contest_run attacked, burned;
+
+    contest_attack(contest, strategy, &times, &attacked);
+    attacked.recovery = contest_await_recovery(contest);
+    contest_add(&sum->attacked, &attacked);
+    if (attacked.recovery.silent)
+        return false;
+    times.n_seldom = 0;
+    contest_burn(contest, &attacked, &times, &burned);
+    contest_add(&sum->burned, &burned);
+    return true;
+}
+
+static bool compare(const struct strategy *strategy, const struct contest_roles *roles, int rounds)
+{
+    static struct comparison sum;
     struct contest contest;
 
-    attacked = burned = (struct contest_run){ 0 };
+    sum = (struct comparison){ 0 };
     contest_begin(&contest, roles);
-    while (rounds-- > 0) {
-        contest_attack(&contest, strategy, &times, &round);
-        round.recovery = contest_await_recovery(&contest);
-        contest_add(&attacked, &round);
-        contest_burn(&contest,
-                     &(struct contest_run){ .wall_ns = round.wall_ns,
-                                            .disturber_ns = round.disturber_ns,
-                                            .n_sleeps = round.n_sleeps,
-                                            .n_threads = round.n_threads },
-                     &times, &round);
-        contest_add(&burned, &round);
-    }
-    bool good = table_line(strategy->name, &attacked, &burned);
+    while (rounds-- > 0 && run_round(&contest, strategy, &sum))
+        continue;
+    bool good = table_line(strategy->name, &sum.attacked, &sum.burned);
     contest_end(&contest);
     return good;
 }

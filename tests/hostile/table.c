@@ -31,13 +31,16 @@ static double cpu_percent(const struct contest_run *run, int64_t ns)
 
 void table_head(void)
 {
+    puts(
+        "cpu and brok: % of a processor that the attacker and the broker used. Round trips in µs, with the\n"
+        "attacker and then with a burner; seldom: after a silence, median and max. Trips and streamed\n"
+        "messages per second, and in % of the burner's. Lost without a word, in gaps; connections cut. MiB\n"
+        "grown, and left afterwards; back: ms until a newcomer was served then.\n");
     printf(
-        "with the attacker | with a burner of the same processor time. Round trips in µs; \"seldom\": after a silence, "
-        "median and max.\nTrips and streamed messages per second, also in %% of the burner's. MiB: what the broker had "
-        "grown by, and what was left of it. Back: ms until a newcomer was served afterwards.\n\n"
-        "%-17s %4s %4s | %5s %6s %7s | %5s %6s %7s | %6s %7s | %6s | %6s %4s | %6s %4s | %4s %4s %5s | %4s %4s %5s\n",
+        "%-17s %4s %4s | %5s %6s %7s | %5s %6s %7s | %6s %7s | %6s %4s | %6s %4s | %4s %4s %5s | "
+        "%4s %4s %5s\n",
         "strategy", "cpu", "brok", "p50", "p99", "max", "p50", "p99", "max", "seldom", "max",
-        "seldom", "trip/s", "%", "kmsg/s", "%", "lost", "gaps", "cut", "MiB", "left", "back");
+        "trip/s", "%", "kmsg/s", "%", "lost", "gaps", "cut", "MiB", "left", "back");
 }
 
 /* -- what is wanted -------------------------------------------------------------------------- */
@@ -47,21 +50,22 @@ static bool is_unharmed(const struct contest_run *run)
     return run->victim.n_cut == 0 && run->victim.n_unannounced == 0 && run->victim.n_failed == 0;
 }
 
-static bool is_prompt(const struct histogram *attacked, const struct histogram *burned,
-                      double share)
+static bool is_prompt(double attacked_us, const struct histogram *burned)
 {
-    double limit_us = 2 * us(burned, share);
+    double limit_us = 2 * us(burned, 0.99);
 
-    return us(attacked, share) <= (limit_us > FLOOR_US ? limit_us : FLOOR_US);
+    return attacked_us <= (limit_us > FLOOR_US ? limit_us : FLOOR_US);
 }
 
 static const char *verdict(const struct contest_run *attacked, const struct contest_run *burned)
 {
+    if (attacked->recovery.silent)
+        return "SILENT";
     if (!is_unharmed(attacked))
         return "HARMED";
-    if (!is_prompt(&attacked->victim.trips, &burned->victim.trips, 0.99))
+    if (!is_prompt(us(&attacked->victim.trips, 0.99), &burned->victim.trips))
         return "LATE";
-    if (!is_prompt(&attacked->victim.seldom, &burned->victim.seldom, 0.5))
+    if (!is_prompt(us(&attacked->victim.seldom, 0.5), &burned->victim.trips))
         return "LATE (seldom)";
     if (percent(bulk_per_s(attacked), bulk_per_s(burned)) < MIN_PERCENT)
         return "SLOW";
@@ -103,8 +107,7 @@ bool table_line(const char *name, const struct contest_run *attacked,
            cpu_percent(attacked, attacked->broker_ns));
     print_trips(attacked);
     print_trips(burned);
-    printf("| %6.0f %7.0f | %6.0f ", us(&attacked->victim.seldom, 0.5),
-           us(&attacked->victim.seldom, 1), us(&burned->victim.seldom, 0.5));
+    printf("| %6.0f %7.0f ", us(&attacked->victim.seldom, 0.5), us(&attacked->victim.seldom, 1));
     print_rates(attacked, burned);
     print_harm(attacked);
     printf("%s%s\n", bad ? "  " : "", bad ? bad : "");

@@ -23,12 +23,14 @@ static inline void await_start(void *data)
 
 static inline void start_both(struct broker_proc *const racers[2], const char *url)
 {
+    const char *loop = getenv("BROKER_TEST_LOOP");
     int fds[2];
 
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     for (int i = 0; i < 2; i++) {
         broker_proc_set_child(racers[i], await_start, fds);
-        broker_proc_spawn(racers[i], (const char *[]){ "--listen", url, NULL });
+        broker_proc_spawn(racers[i], (const char *[]){ "--listen", url, "--loop",
+                                                       loop && *loop ? loop : "auto", NULL });
     }
     close(fds[0]);
     close(fds[1]);

@@ -241,6 +241,31 @@ static void the_queue_of_a_service_is_bounded(void **state)
     stop();
 }
 
+/* A connection that is full to the last few bytes takes what fits, by way of the burst too. */
+static void the_queue_of_a_connection_is_bounded(void **state)
+{
+    enum { SIZE = 100, N = 5, FIT = 3 };
+    (void)state;
+    start();
+    struct cli *server = cli_open();
+    struct cli *a = cli_open();
+    cli_serve(server, 1, "x", 0);
+    put_request(0, "x", 5000, SIZE);
+    uint32_t one = (uint32_t)said.len;
+    said.len = 0;
+    stuff(server, CONN_QUEUE_BYTES - FIT * one - one / 2);
+    for (uint64_t i = 0; i < N; i++)
+        put_request(i, "x", 5000, SIZE);
+    hand_in(a);
+    assert_int_equal(outq_age(&server->client->conn.out), 0);
+    assert_int_equal(server->client->conn.out.n_bytes, CONN_QUEUE_BYTES - one / 2);
+    for (uint64_t i = FIT; i < N; i++)
+        expect_end(a, i, STATUS_BUSY);
+    cli_close(server);
+    cli_close(a);
+    stop();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -251,6 +276,7 @@ int main(void)
         kit_test(a_batch_that_is_cut_short),
         kit_test(no_memory_to_take_one_back),
         kit_test(the_queue_of_a_service_is_bounded),
+        kit_test(the_queue_of_a_connection_is_bounded),
     };
     return kit_run("ask", tests, KIT_LENGTH(tests));
 }

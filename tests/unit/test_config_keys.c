@@ -103,8 +103,13 @@ static void the_example_says_the_defaults(void **state)
         if (info.fallback)
             assert_string_equal(config_text(config, key), info.fallback);
     }
-    for (unsigned i = 0; i < LIMITS_KEYS; i++)
-        assert_int_equal(config_number(config, CONFIG_FIRST_LIMIT + i), *limits_value(&limits, i));
+    for (unsigned i = 0; i < LIMITS_KEYS; i++) {
+        uint64_t said = config_number(config, CONFIG_FIRST_LIMIT + i);
+        char holds[24];
+        config_value_format_size(*limits_value(&limits, i), holds, sizeof holds);
+        if (said != *limits_value(&limits, i))
+            fail_msg("the example should say %s = %s", limits_key(i), holds);
+    }
     assert_true(config->n_settings > 0);
     config_unref(config);
 }

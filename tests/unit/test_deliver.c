@@ -276,6 +276,7 @@ static void whatever_they_do_each_has_its_own(void **state)
     unsigned n = SEEDS;
     const char *wish = getenv("DELIVER_SEEDS");
     (void)state;
+    clock_stands = true; /* what one says is handled in one piece */
     if (wish && sscanf(wish, "%u %u", &first, &n) == 2)
         kit_deadline(3600);
     for (unsigned seed = first; seed < first + n; seed++) {

@@ -217,7 +217,7 @@ static void audit_only_reports_and_lets_pass(void **state)
 static void change_to(const char *rules)
 {
     put_in_force(rules);
-    session_set_policy(&session, policy);
+    assert_int_equal(session_set_policy(&session, policy), 0);
     turn();
 }
 

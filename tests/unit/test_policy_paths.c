@@ -127,7 +127,7 @@ static void swap_policy(void)
 {
     struct policy_snapshot *before = both.policy;
     random_policy(&both, rules_for_most);
-    session_set_policy(&session, both.policy);
+    assert_int_equal(session_set_policy(&session, both.policy), 0);
     policy_unref(before);
     memset(answers, 0, sizeof answers);
     listen_all(0);

@@ -10,12 +10,13 @@ static struct sys_registry registry;
 static unsigned n_applied;
 static char applied[64]; /* log levels, as they came */
 
-static void apply(void *userdata, const struct config *before, const struct config *now)
+static int apply(void *userdata, const struct config *before, const struct config *now)
 {
     assert_ptr_equal(userdata, &n_applied);
     snprintf(applied, sizeof applied, "%s, %s", config_text(before, CONFIG_LOG_LEVEL),
              config_text(now, CONFIG_LOG_LEVEL));
     n_applied++;
+    return 0;
 }
 
 static const struct reload_ops ops = { .apply = apply };

@@ -14,6 +14,7 @@ HARMLESS = {
     "memory and text": """memchr memcmp memcpy memmove memrchr memset qsort bsearch strcasecmp strncasecmp strchr strcmp strcpy strcspn
         strerror strlen strncmp strnlen strpbrk strrchr strsignal strspn strstr strtok_r strtol strtoll strtoul strtoull
         strtod stpcpy strerrordesc_np strerrorname_np tolower toupper inet_pton inet_ntop __ctype_b_loc __ctype_tolower_loc""",
+    "whether a file of the configuration is there, before it is opened, which is wrapped": "access",
     "users and groups by name: asked while a configuration is read and to explain, and made to fail by test_policy_names":
         "getpwnam_r getpwuid_r getgrnam_r getgrouplist",
     "text into memory of ours": "snprintf vsnprintf sprintf __snprintf_chk __vsnprintf_chk __sprintf_chk __isoc99_sscanf sscanf",
@@ -26,7 +27,7 @@ HARMLESS = {
     "streams of files that fopen(3) opened": "fgets fgetc getc ferror feof fileno fread fseek ftell rewind",
     "calls that cannot fail": """getpid getppid getuid geteuid getgid getegid umask clock_gettime time sched_yield nanosleep
         sigemptyset sigaddset sigfillset sigdelset sigismember getenv secure_getenv isatty sysconf mallopt malloc_trim
-        malloc_usable_size getopt_long optarg optind opterr optopt environ abort exit _exit __assert_fail __assert
+        malloc_usable_size dirfd getopt_long optarg optind opterr optopt environ abort exit _exit __assert_fail __assert
         gettimeofday localtime_r gmtime_r strftime""",
     "the language's own": """__errno_location __libc_start_main __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable
         _ITM_registerTMCloneTable __tls_get_addr""",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 HARMLESS = {
-    "memory and text": """memchr memcmp memcpy memmove memrchr memset qsort bsearch strcasecmp strncasecmp strchr strcmp strcpy strcspn
+    "memory and text": """bcmp memchr memcmp memcpy memmove memrchr memset qsort bsearch strcasecmp strncasecmp strchr strcmp strcpy strcspn
         strerror strlen strncmp strnlen strpbrk strrchr strsignal strspn strstr strtok_r strtol strtoll strtoul strtoull
         strtod stpcpy strerrordesc_np strerrorname_np tolower toupper inet_pton inet_ntop __ctype_b_loc __ctype_tolower_loc""",
     "whether a file of the configuration is there, before it is opened, which is wrapped": "access",

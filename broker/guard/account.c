@@ -41,15 +41,6 @@ uint64_t account_room(const struct account *account, enum quota_kind kind)
     return room < maximum ? room : maximum;
 }
 
-uint64_t account_most(const struct account *account, enum quota_kind kind)
-{
-    const struct quota_pool *pool = &account->user->quota->pools[kind];
-    uint64_t allowance = pool->size / 2 + (account->user->is_privileged ? pool->reserve : 0);
-    uint64_t most = account_basic(account, kind) + allowance / 2;
-    uint64_t maximum = maximum_of(account, kind);
-    return most < maximum ? most : maximum;
-}
-
 /* ---- refusals --------------------------------------------------------------- */
 
 static void refuse_uid(const struct quota_user *user, enum quota_kind kind,

@@ -80,10 +80,6 @@ uint32_t account_basic(const struct account *account, enum quota_kind kind);
 /* The most it may hold of the kind now; it may hold more already. */
 uint64_t account_room(const struct account *account, enum quota_kind kind);
 
-/* The most it could hold if nobody else held anything beyond the basic amounts: to wait for more
- * is to wait for ever. */
-uint64_t account_most(const struct account *account, enum quota_kind kind);
-
 /* What it holds beyond the basic amount. */
 uint64_t account_beyond(const struct account *account, enum quota_kind kind);
 

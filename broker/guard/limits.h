@@ -61,6 +61,14 @@ enum quota_kind {
 #undef LIMITS_ENUM
 };
 
+/* The basic amounts, which are smaller where there are many connections to a total. */
+enum {
+#define LIMITS_BASIC(kind, name, one, total, per_connection, basic, cost) \
+    LIMITS_BASIC_##kind = basic,
+    LIMITS_MAP(LIMITS_BASIC)
+#undef LIMITS_BASIC
+};
+
 enum {
     N_QUOTA_KINDS = QUOTA_CONNECTIONS + 1,
     QUEUED_MAX = CONN_QUEUE_BYTES + (17 << 20), /* and a frame that comes in, and control frames */

@@ -198,7 +198,8 @@ struct account *quota_heaviest(const struct account *asker, enum quota_kind kind
                                bool (*drains)(const struct account *account, void *userdata))
 {
     const struct quota_tally *tally = &asker->user->tallies[kind];
-    uint64_t average = tally->n_beyond ? tally->beyond / tally->n_beyond : 0;
+    uint64_t n_sharing = (uint64_t)tally->n_beyond + (account_beyond(asker, kind) == 0);
+    uint64_t average = tally->beyond / n_sharing;
     struct account *heaviest = NULL;
     for (struct account *account = NULL; (account = walk->next(account, walk->userdata));) {
         if (account->user != asker->user || account == asker)

@@ -77,8 +77,10 @@ struct quota_user {
     uid_t uid;
     bool is_privileged;
     struct account estate;
-    struct pace_user pace; /* its share of each round */
-    uint64_t looked_ns;    /* when nobody was found who could give something up; 0: never */
+    struct pace_user pace;    /* its share of each round */
+    uint64_t looked_ns;       /* when nobody was found who could give something up; 0: never */
+    uint32_t n_hungry;        /* connections whose input waits for a grant */
+    struct account *indulged; /* takes in a frame that it is not granted; NULL: none does */
     struct quota_tally tallies[N_QUOTA_KINDS];
 };
 
@@ -114,7 +116,7 @@ void quota_set_limits(struct quota *quota, const struct limits *limits,
  * those of its uid that hold something beyond the basic amount hold on the average. */
 bool account_is_crowded_out(const struct account *account, enum quota_kind kind);
 /* Of the connections of the same uid the one that should give something up for `asker`: of those
- * that hold more than the average and that `drains` (with the walk's userdata) does not
+ * that hold more than the average, the asker counted in, and that `drains` (with the walk's userdata) does not
  * vouch for, the one that holds most. NULL: there is none. Walks all accounts. */
 struct account *quota_heaviest(const struct account *asker, enum quota_kind kind,
                                const struct account_walk *walk,

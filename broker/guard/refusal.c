@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "broker/watch/log.h"
+
 static void write_uid(char *buf, size_t size, uid_t uid)
 {
     if (uid == QUOTA_ANONYMOUS)
@@ -30,4 +32,14 @@ const char *refusal_text(const struct quota_refusal *refusal, char buf[REFUSAL_T
                  "limit %s: this connection may hold %" PRIu64 " now, and holds %" PRIu64,
                  refusal->limit, refusal->value, refusal->used);
     return buf;
+}
+
+void refusal_log(const struct quota_refusal *refusal, const char *text)
+{
+    uint64_t n = refusal->n_refused;
+    char uid[24];
+    if (n == 0 || (n & (n - 1)) != 0)
+        return;
+    write_uid(uid, sizeof uid, refusal->uid);
+    log_info("%s: refused (%s, %" PRIu64 " times so far)", text, uid, n);
 }

@@ -2,7 +2,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,15 +30,10 @@ struct quota_refusal {
                          * counts */
 };
 
-/* Whether to write it down: the first, second, fourth, eighth … of its kind of this uid. */
-static inline bool refusal_is_news(const struct quota_refusal *refusal)
-{
-    uint64_t n = refusal->n_refused;
-    return n > 0 && (n & (n - 1)) == 0;
-}
-
 enum { REFUSAL_TEXT_MAX = 200 }; /* bytes, the NUL included */
 
 /* A sentence, without a full stop, like those of the statuses:
  * "limit subscriptions: uid 1000 may hold 52428 now, and holds 52428". Returns buf. */
 const char *refusal_text(const struct quota_refusal *refusal, char buf[REFUSAL_TEXT_MAX]);
+/* Writes a line, if it is news: of a kind and uid the first, second, fourth, eighth … */
+void refusal_log(const struct quota_refusal *refusal, const char *text);

@@ -258,6 +258,7 @@ static void stop_handling(struct conn *conn, enum status status, const char *sen
     conn->state = CONN_ENDING;
     conn->held = false;
     conn_fed(conn);
+    conn_not_indulged(conn);
     conn->net->ops->ended(conn, status, sentence);
     block_unref(conn->in);
     conn->in = NULL;
@@ -437,7 +438,10 @@ int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
     net->linger_ms = LINGER_LIMIT_MS;
     net->entries.blocks = &net->blocks;
     net->burst = net->entries.burst = burst_new();
-    return net->burst ? 0 : -ENOMEM;
+    if (!net->burst)
+        return -ENOMEM;
+    net_limits_changed(net);
+    return 0;
 }
 
 void net_deinit(struct net *net)

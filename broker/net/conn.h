@@ -66,23 +66,27 @@ struct net {
     struct counters *counters;
     struct block_pool blocks;
     struct entry_pool entries;
-    struct burst *burst;       /* of the round */
-    struct quota *quota;       /* of the accounts of all connections; outlives it */
-    struct conn *dirty;        /* have something to write */
-    struct conn *resumed;      /* were held, and go on */
+    struct burst *burst;  /* of the round */
+    struct quota *quota;  /* of the accounts of all connections; outlives it */
+    struct conn *dirty;   /* have something to write */
+    struct conn *resumed; /* were held, and go on */
     struct conn **resumed_tail;
-    struct conn *dead;         /* to be freed at the end of the round */
-    struct conn *all;          /* newest first */
-    struct conn_more *more;    /* of all that have one */
-    struct conn_more *hungry;  /* whose input waits for a grant, the longest first */
+    struct conn *dead;        /* to be freed at the end of the round */
+    struct conn *all;         /* newest first */
+    struct conn_more *more;   /* of all that have one */
+    struct conn_more *hungry; /* whose input waits for a grant, the longest first */
     struct timer more_timer;
-    uint64_t overdrawn;        /* what all have queued beyond their grants */
-    uint64_t reclaimed_ns;     /* when all had to give back what they did not use */
+    uint64_t overdrawn;     /* what all have queued beyond their grants, */
+    uint64_t overdraft_max; /* and how much that may be; */
+    uint64_t unasked_max;   /* what an empty queue may be sent in a round without being granted:
+                                * nothing while there is more */
+    uint64_t blocks_max;    /* bytes that blocks may take */
+    uint64_t reclaimed_ns;  /* when all had to give back what they did not use */
     struct identities identities;
-    struct timer retry;        /* of those that are starved */
+    struct timer retry; /* of those that are starved */
     uint32_t n_conns;
-    uint32_t linger_ms;        /* how long a farewell may take */
-    uint32_t n_reserved;       /* timers that others than connections may have armed */
+    uint32_t linger_ms;  /* how long a farewell may take */
+    uint32_t n_reserved; /* timers that others than connections may have armed */
     uint64_t last_id;
     struct batch batch;
 };
@@ -92,8 +96,8 @@ enum { ROUND_LONG_NS = 2 * 1000 * 1000 };
 enum conn_state {
     CONN_GREETING, /* before HELLO */
     CONN_OPEN,
-    CONN_LEAVING,  /* the peer has half-closed */
-    CONN_ENDING,   /* GOODBYE is queued, input is thrown away */
+    CONN_LEAVING, /* the peer has half-closed */
+    CONN_ENDING,  /* GOODBYE is queued, input is thrown away */
     CONN_DEAD,
 };
 
@@ -117,10 +121,10 @@ struct conn_more {
     uint64_t refused_round; /* the last in which it was refused more, */
     uint32_t refused_bytes; /* and the least that it was refused then */
     uint32_t refused_messages;
-    uint32_t overdraft;     /* what is queued beyond the grant */
-    uint32_t n_reserve;     /* bytes of control frames that were queued beyond it */
-    bool has_buffer;        /* its send buffer was raised, or holds more than it may now */
-    uint64_t read_ns;       /* when bytes_in was looked at, and what it was (route/evict.c) */
+    uint32_t overdraft; /* what is queued beyond the grant */
+    uint32_t n_reserve; /* bytes of control frames that were queued beyond it */
+    bool has_buffer;    /* its send buffer was raised, or holds more than it may now */
+    uint64_t read_ns;   /* when bytes_in was looked at, and what it was (route/evict.c) */
     uint64_t read_bytes;
 };
 
@@ -129,24 +133,25 @@ struct conn_more {
 struct conn {
     struct loop_fd io;
     uint8_t state;
-    bool held;         /* input waits (route/hold.h) */
-    bool hung_up;      /* the peer is gone altogether */
+    bool held;    /* input waits (route/hold.h) */
+    bool hung_up; /* the peer is gone altogether */
     bool is_dirty;
     bool is_resumed;
     bool eof;
-    bool shut;         /* we have half-closed */
+    bool shut; /* we have half-closed */
     bool wants_room;
     bool said_goodbye;
-    bool hungry;       /* input waits until more is granted */
     bool writable;     /* the loop says so, of a queue that is blocked */
+    bool hungry : 1;   /* input waits until more is granted … */
+    bool indulged : 1; /* … or does not, though none is: the only one of its uid */
     bool deaf : 1;     /* the loop could not take it back: it ends as soon as it may */
     bool torn : 1;     /* a send went wrong in the middle: nobody knows where the stream stands */
     bool starved : 1;  /* the kernel has room, and no memory: it is asked again a little later */
     int unread;        /* SIOCOUTQ at unread_ns */
     struct net *net;
     struct card *card;
-    struct account account;    /* of all that it holds here */
-    struct block *in;  /* unconsumed input: in->data[in_from .. in_to) */
+    struct account account; /* of all that it holds here */
+    struct block *in;       /* unconsumed input: in->data[in_from .. in_to) */
     uint32_t in_from;
     uint32_t in_to;
     struct outq out;
@@ -154,9 +159,9 @@ struct conn {
     struct conn *next_resumed;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t sent_ns;    /* when the kernel last took something */
-    struct conn_more *more; /* NULL: it has no need of one */
-    uint64_t unread_ns;  /* when `unread` was looked at, or was found to be less */
+    uint64_t sent_ns;               /* when the kernel last took something */
+    struct conn_more *more;         /* NULL: it has no need of one */
+    uint64_t unread_ns;             /* when `unread` was looked at, or was found to be less */
     struct conn_deadline *deadline; /* NULL: it has none */
     struct conn *next;
     struct conn *prev;
@@ -279,20 +284,17 @@ static inline bool conn_fits(struct conn *conn, size_t len)
            conn_covers(conn, conn_queued(conn) + len, (uint64_t)conn->out.n_messages + 1);
 }
 
-/* What is written in the round in which it came is not charged; if the kernel does not take it,
- * it is, and some of it may be more than is granted. So much of that there may be in all. */
-enum { OVERDRAFT_PART = 16 }; /* of the total of queued-bytes */
-static inline uint64_t net_overdraft_max(const struct net *net)
+/* What is written in the round in which it came is not charged; if the kernel does not take it, it
+ * is, and some of it may be more than is granted: an overdraft. If there are more of them than
+ * may be, nothing is taken in that is not granted before. */
+static inline bool net_is_short(const struct net *net)
 {
-    return net->quota->limits.total[QUOTA_QUEUED_BYTES] / OVERDRAFT_PART;
+    return net->unasked_max == 0;
 }
 /* Whether blocks take more memory than queued-bytes has in all. */
 static inline bool net_is_full(const struct net *net)
 {
-    return net->blocks.n_bytes > net->quota->limits.total[QUOTA_QUEUED_BYTES];
+    return net->blocks.n_bytes > net->blocks_max;
 }
-/* There is: from now on only what is granted is taken in. */
-static inline bool net_is_short(const struct net *net)
-{
-    return net->overdrawn > net_overdraft_max(net);
-}
+/* The quota has other limits now. */
+void net_limits_changed(struct net *net);

@@ -21,8 +21,26 @@ enum {
     FREE_INPUT =
         16 << 10,    /* never is hungry: who does not read what it gets may still say something */
     RECLAIM_MS = 20, /* walking along all of them costs something */
-    READ_MIN = 4 << 10, /* that is read all the same */
+    OVERDRAFT_PART = 16, /* of the total of queued-bytes */
+    READ_MIN = 4 << 10,  /* that is read all the same */
 };
+
+static void set_overdrawn(struct net *net, uint64_t n_bytes)
+{
+    net->overdrawn = n_bytes;
+    net->unasked_max =
+        net->overdraft_max < CONN_QUEUE_BYTES ? net->overdraft_max : CONN_QUEUE_BYTES;
+    if (n_bytes > net->overdraft_max)
+        net->unasked_max = 0;
+}
+
+void net_limits_changed(struct net *net)
+{
+    net->blocks_max = net->quota->limits.total[QUOTA_QUEUED_BYTES];
+    net->overdraft_max = net->blocks_max / OVERDRAFT_PART;
+    set_overdrawn(net, net->overdrawn);
+    net->burst->era++; /* what was measured by them */
+}
 
 /* ---- what few connections have ------------------------------------------------ */
 
@@ -62,6 +80,7 @@ void conn_fed(struct conn *conn)
         link = &(*link)->next_hungry;
     *link = conn->more->next_hungry;
     conn->hungry = false;
+    conn->account.user->n_hungry--;
 }
 
 static void free_more(struct conn *conn)
@@ -70,7 +89,7 @@ static void free_more(struct conn *conn)
     if (!more)
         return;
     conn_fed(conn);
-    conn->net->overdrawn -= more->overdraft;
+    set_overdrawn(conn->net, conn->net->overdrawn - more->overdraft);
     *(more->prev ? &more->prev->next : &conn->net->more) = more->next;
     if (more->next)
         more->next->prev = more->prev;
@@ -87,11 +106,13 @@ void conn_charge_start(struct conn *conn)
 
 void conn_discharge(struct conn *conn)
 {
+    conn_not_indulged(conn);
     free_more(conn);
     (void)account_set(&conn->account, QUOTA_QUEUED_BYTES, 0, NULL);
     (void)account_set(&conn->account, QUOTA_QUEUED_MESSAGES, 0, NULL);
     (void)account_set(&conn->account, QUOTA_KERNEL_BYTES, 0, NULL);
     (void)account_set(&conn->account, QUOTA_UNAUTHENTICATED_BYTES, 0, NULL);
+    (void)account_set(&conn->account, QUOTA_REQUESTS, 0, NULL); /* of which none is open */
 }
 
 /* ---- giving back -------------------------------------------------------------- */
@@ -112,7 +133,8 @@ static void book_overdraft(struct conn *conn)
     uint64_t queued = conn_queued(conn);
     uint32_t granted = conn->account.use[QUOTA_QUEUED_BYTES];
     uint32_t overdraft = queued > granted ? (uint32_t)(queued - granted) : 0;
-    conn->net->overdrawn = conn->net->overdrawn - more->overdraft + overdraft;
+    if (overdraft != more->overdraft)
+        set_overdrawn(conn->net, conn->net->overdrawn - more->overdraft + overdraft);
     more->overdraft = overdraft;
     if (overdraft == 0)
         more->n_reserve = 0;
@@ -205,12 +227,16 @@ bool conn_raise(struct conn *conn, uint64_t n_bytes, uint64_t n_messages)
     return false;
 }
 
+static uint32_t left(uint32_t limit, uint64_t used)
+{
+    return used < limit ? limit - (uint32_t)used : 0;
+}
+
 uint32_t conn_left(const struct conn *conn)
 {
-    uint64_t granted = conn->account.use[QUOTA_QUEUED_BYTES];
-    uint64_t limit = granted < CONN_QUEUE_BYTES ? granted : CONN_QUEUE_BYTES;
-    uint64_t queued = conn_queued(conn);
-    return queued < limit ? (uint32_t)(limit - queued) : 0;
+    uint32_t granted = left(conn->account.use[QUOTA_QUEUED_BYTES], conn_queued(conn));
+    uint32_t allowed = left(CONN_QUEUE_BYTES, conn->out.n_bytes);
+    return granted < allowed ? granted : allowed;
 }
 
 uint64_t conn_room(const struct conn *conn, enum quota_kind kind)
@@ -253,10 +279,11 @@ uint64_t conn_input(const struct conn *conn)
     return frame > in->cap ? frame : in->cap;
 }
 
-uint32_t conn_read_room(const struct conn *conn)
+uint32_t conn_read_room(struct conn *conn)
 {
-    uint32_t left = conn_left(conn);
-    return left > READ_MIN ? left : READ_MIN;
+    (void)conn_covers(conn, conn_queued(conn) + READ_BLOCK, 0);
+    uint32_t room = left(conn->account.use[QUOTA_QUEUED_BYTES], conn_queued(conn));
+    return room > READ_MIN ? room : READ_MIN;
 }
 
 static void end_for(struct conn *conn, const struct quota_refusal *refusal, const char *what,
@@ -279,6 +306,7 @@ static void go_hungry(struct conn *conn)
     *link = conn->more;
     conn->more->next_hungry = NULL;
     conn->hungry = true;
+    conn->account.user->n_hungry++;
     look_in(conn->net, FEED_MS);
     conn_ask(conn);
 }
@@ -291,10 +319,56 @@ static void book_greeting(struct conn *conn)
         end_for(conn, &refusal, "a HELLO in parts", n_bytes);
 }
 
+/* However little others leave of a limit, one frame of each uid at a time may always come in. */
+static bool indulge(struct conn *conn)
+{
+    struct quota_user *user = conn->account.user;
+    if (conn->indulged)
+        return true;
+    if (user->indulged)
+        return false;
+    user->indulged = &conn->account;
+    conn->indulged = true;
+    return true;
+}
+
+void conn_not_indulged(struct conn *conn)
+{
+    if (!conn->indulged)
+        return;
+    conn->indulged = false;
+    conn->account.user->indulged = NULL;
+    if (conn->net->hungry)
+        loop_again(conn->net->loop); /* the next one's turn */
+}
+
+static uint64_t most_input(const struct conn *conn)
+{
+    return conn->net->quota->limits.per_connection[QUOTA_QUEUED_BYTES];
+}
+
+/* It is more than one connection may ever have. */
+static void refuse_frame(struct conn *conn, uint64_t n_input)
+{
+    struct quota_refusal refusal = {
+        .status = STATUS_QUOTA,
+        .kind = QUOTA_QUEUED_BYTES,
+        .limit = limits_one_name(QUOTA_QUEUED_BYTES),
+        .value = most_input(conn),
+        .used = conn->account.use[QUOTA_QUEUED_BYTES],
+    };
+    end_for(conn, &refusal, "a frame", n_input);
+}
+
+/* Nobody's frames keep others' of the same uid waiting. */
+static bool is_next(const struct conn *conn)
+{
+    return conn->indulged || conn->account.user->n_hungry == 0;
+}
+
 /* The whole frame, before it has come: if many were covered by and by, none might become whole. */
 void conn_book_input(struct conn *conn)
 {
-    struct quota_refusal refusal;
     if (conn->state == CONN_GREETING) {
         book_greeting(conn);
         return;
@@ -302,17 +376,17 @@ void conn_book_input(struct conn *conn)
     uint64_t queued = conn_queued(conn);
     uint64_t n_input = conn_input(conn);
     if (conn_covers(conn, queued, 0))
-        return;
-    if (conn->held || n_input <= FREE_INPUT)
+        conn_not_indulged(conn);
+    else if (conn->held || n_input <= FREE_INPUT)
         conn_book(conn);
-    else if (n_input > account_most(&conn->account, QUOTA_QUEUED_BYTES)) {
-        (void)account_set(&conn->account, QUOTA_QUEUED_BYTES, queued, &refusal);
-        end_for(conn, &refusal, "a frame", n_input);
-    } else if (conn->more) {
-        go_hungry(conn);
-    } else {
+    else if (n_input > most_input(conn))
+        refuse_frame(conn, n_input);
+    else if (!conn->more)
         conn_end(conn, STATUS_NO_MEMORY, NULL);
-    }
+    else if (is_next(conn) && indulge(conn))
+        conn_book(conn);
+    else
+        go_hungry(conn);
 }
 
 /* ---- those who are hungry ------------------------------------------------------------ */
@@ -323,8 +397,9 @@ static bool feed(struct conn *conn)
     conn->more->refused_round = 0;
     if (conn_covers(conn, queued, 0))
         return true;
-    conn->more->refused_round = 0;
-    return conn->net->ops->refused(conn, QUOTA_QUEUED_BYTES) && conn_covers(conn, queued, 0);
+    if (conn->net->ops->refused(conn, QUOTA_QUEUED_BYTES) && conn_covers(conn, queued, 0))
+        return true;
+    return indulge(conn);
 }
 
 static uint32_t count_hungry(const struct net *net)

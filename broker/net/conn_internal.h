@@ -34,13 +34,15 @@ bool conn_may_say(struct conn *conn, size_t len);
  * until there is more for it. */
 void conn_book_input(struct conn *conn);
 /* How much may be read, beyond the frame that has begun, while the net is short. */
-uint32_t conn_read_room(const struct conn *conn);
+uint32_t conn_read_room(struct conn *conn);
 /* What every connection may have is granted. */
 void conn_charge_start(struct conn *conn);
 /* What is not used any more is given back. */
 void conn_give_back(struct conn *conn);
 /* All that has been charged is given back. */
 void conn_discharge(struct conn *conn);
+/* The frame that it was indulged for is handled, or will never be. Idempotent. */
+void conn_not_indulged(struct conn *conn);
 /* It is not hungry any more. Idempotent. */
 void conn_fed(struct conn *conn);
 /* Those that are hungry ask again. */

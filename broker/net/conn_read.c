@@ -66,6 +66,8 @@ static void feed(struct conn *conn, struct block *block, uint32_t from, uint32_t
 {
     block_ref(block);
     uint32_t n = conn->net->ops->input(conn, block, from, to);
+    if (n > 0 && conn->indulged)
+        conn_not_indulged(conn);
     if (conn_is_live(conn) && keep(conn, block, from + n, to) < 0)
         conn_end(conn, STATUS_NO_MEMORY, NULL);
     else if (conn->in && conn_is_live(conn))
@@ -133,7 +135,7 @@ static bool fits_in(const struct conn *conn)
 }
 
 /* Where the next bytes go: the rest of the frame that has begun, then the read block. */
-static int places(const struct conn *conn, struct block *shared, size_t most,
+static int places(struct conn *conn, struct block *shared, size_t most,
                   struct iovec iov[2])
 {
     int n = 0;
@@ -147,8 +149,10 @@ static int places(const struct conn *conn, struct block *shared, size_t most,
             return n; /* it has to grow first */
     }
     size_t room = shared->cap - shared->used;
-    if (net_is_short(conn->net) && room > conn_read_room(conn))
-        room = conn_read_room(conn);
+    if (net_is_short(conn->net)) {
+        size_t granted = conn_read_room(conn);
+        room = granted < room ? granted : room;
+    }
     iov[n++] = (struct iovec){ shared->data + shared->used, room < most ? room : most };
     return n;
 }

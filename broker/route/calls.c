@@ -204,7 +204,7 @@ static void link_call(struct client *requester, struct call *call)
     if (call->next)
         call->next->prev = call;
     requester->calls = call;
-    requester->n_calls++;
+    requester->n_calls += call->n_charged;
 }
 
 static void unlink_call(struct client *requester, struct call *call)
@@ -231,6 +231,7 @@ struct call *call_new(struct route *route, struct client *requester, uint64_t re
     call->requester = requester;
     call->reference = reference;
     call->survey = false;
+    call->n_charged = n_asks;
     call->n_asks = call->n_open = 0;
     memset(&call->counts, 0, sizeof call->counts);
     take_slot(table, call);
@@ -254,10 +255,14 @@ static void call_release(struct call *call)
     struct client *requester = call->requester;
     if (call->asks != &call->only)
         free(call->asks);
+    requester->n_calls -= call->n_charged;
     give_spare(requester->route, call);
+    if (requester->n_calls > 0)
+        return;
+    if (requester->conn.account.use[QUOTA_REQUESTS] > LIMITS_BASIC_REQUESTS)
+        account_trim(&requester->conn.account, QUOTA_REQUESTS, 0);
     /* Not before it was told: the last one may be the end of a half-closed connection. */
-    if (--requester->n_calls == 0)
-        conn_finish(&requester->conn);
+    conn_finish(&requester->conn);
 }
 
 void call_free(struct route *route, struct call *call)

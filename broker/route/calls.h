@@ -32,6 +32,7 @@ struct call {
     struct timer timer;      /* armed for the deadline or for a time before it */
     uint64_t deadline_ns;
     bool survey;
+    uint32_t n_charged;      /* to the requester */
     uint32_t n_asks;
     uint32_t n_open;
     struct {
@@ -64,8 +65,8 @@ struct call_table {
 int call_table_init(struct route *route);
 void call_table_deinit(struct route *route);
 
-/* A new call with room for n_asks, which times out by itself; NULL: no memory, or too many are
- * open. */
+/* A new call with room for n_asks, for which the requester's account is covered; it times out by
+ * itself. NULL: no memory, or MAX_OPEN_CALLS are open. */
 struct call *call_new(struct route *route, struct client *requester, uint64_t reference,
                       uint64_t timeout_ms, uint32_t n_asks);
 /* The open call a token names; NULL. */

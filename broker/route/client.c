@@ -27,3 +27,11 @@ const struct policy_rule *client_refused_all(const struct client *client, enum p
     struct asker asker = asker_of(client);
     return permit_refuses_all(&asker, verb, pattern, len);
 }
+
+const char *client_limit_text(struct client *client, const struct quota_refusal *refusal,
+                              char buf[REFUSAL_TEXT_MAX])
+{
+    client->route->counters->limited++;
+    refusal_log(refusal, refusal_text(refusal, buf));
+    return buf;
+}

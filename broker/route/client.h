@@ -52,7 +52,7 @@ struct client {
     struct call *calls;       /* it asked */
     struct ask *asks;         /* it was asked */
     uint32_t n_subs;
-    uint32_t n_calls;
+    uint32_t n_calls;         /* as they are charged: one for each server that may be asked */
 
     struct hold *hold;        /* of those it holds; NULL: it has no need of one */
     struct client *held_by;   /* whom it waits for; NULL: not held */
@@ -79,6 +79,11 @@ const struct policy_rule *client_refused(const struct client *client, enum polic
 /* … about all subjects of a pattern. */
 const struct policy_rule *client_refused_all(const struct client *client, enum policy_verb verb,
                                              const char *pattern, size_t len);
+
+/* What it is told of a limit's refusal, which is counted, and written down if it is news. Returns
+ * buf. */
+const char *client_limit_text(struct client *client, const struct quota_refusal *refusal,
+                              char buf[REFUSAL_TEXT_MAX]);
 
 static inline uint32_t client_n_services(const struct client *client)
 {

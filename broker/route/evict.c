@@ -68,6 +68,14 @@ static void evict(struct conn *conn, enum quota_kind kind, const char *what)
     conn_expel(conn, STATUS_TOO_SLOW, sentence);
 }
 
+/* A frame that was let in though it was not granted, and does not come. */
+static struct account *indulged_in_vain(const struct account *asker)
+{
+    struct account *account = asker->user->indulged;
+    bool in_vain = account && account != asker && input_stands_still(conn_of_account(account));
+    return in_vain ? account : NULL;
+}
+
 /* ---- for somebody of the same uid ---------------------------------------------- */
 
 bool evict_for(struct client *client, enum quota_kind kind)
@@ -75,15 +83,21 @@ bool evict_for(struct client *client, enum quota_kind kind)
     const struct account *account = &client->conn.account;
     struct quota_user *user = account->user;
     uint64_t now = loop_now_ns(client->conn.net->loop);
-    if (!account_is_crowded_out(account, kind) || now - user->looked_ns < LOOK_MS * MS)
+    if ((!account_is_crowded_out(account, kind) && !user->indulged) ||
+        now - user->looked_ns < LOOK_MS * MS)
         return false;
     struct account_walk walk = net_accounts(client->conn.net);
     struct account *heaviest = quota_heaviest(account, kind, &walk, drains);
-    if (heaviest)
-        evict(conn_of_account(heaviest), kind, "others of its uid are left with little");
-    else
+    if (!heaviest)
+        heaviest = indulged_in_vain(account);
+    if (!heaviest) {
         user->looked_ns = now;
-    return heaviest;
+        return false;
+    }
+    evict(conn_of_account(heaviest), kind, "others of its uid are left with little");
+    if (client->conn.more)
+        client->conn.more->refused_round = 0;
+    return true;
 }
 
 /* ---- for all --------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #include "broker/route/dest.h"
 #include "broker/route/route.h"
 
+enum { CALLS_AHEAD = 64 }; /* that are granted at a time */
+
 static struct piece text(const char *s)
 {
     return (struct piece){ s, s ? strlen(s) : 0 };
@@ -61,22 +63,18 @@ static void refuse_reply(struct client *server, uint64_t token, enum status stat
 
 /* Even if all that is in the burst were for this queue. As with messages (run.c), what is sent in
  * its round is not charged, but where something waits already, or overdrafts are used up. */
-static bool surely_fits(const struct conn *conn, uint32_t len)
+static inline bool surely_fits(const struct conn *conn, uint32_t len)
 {
     const struct net *net = conn->net;
-    uint64_t n_bytes = net->burst->n_bytes + len;
-    if (!conn->out.head && !net_is_short(net))
-        return n_bytes <= CONN_QUEUE_BYTES && n_bytes <= net_overdraft_max(net);
-    return n_bytes <= conn_left(conn) &&
-           conn->out.n_messages + net->burst->n_messages < conn->account.use[QUOTA_QUEUED_MESSAGES];
+    return !conn->out.head && net->burst->n_bytes + len <= net->unasked_max;
 }
 
 /* If it is not sure the books are looked at. */
 static bool fits(struct conn *conn, const struct lane *lane, uint32_t len)
 {
     const struct burst *burst = conn->net->burst;
-    if (surely_fits(conn, len) && lane->n_bytes + burst->n_bytes + len <= lane->max_bytes &&
-        lane->n_messages + burst->n_messages < lane->max_messages)
+    if (surely_fits(conn, len) && burst->n_bytes + len <= lane->max_bytes &&
+        burst->n_messages < lane->max_messages)
         return true;
     return conn_fits(conn, len) && lane_fits(lane, len);
 }
@@ -144,14 +142,42 @@ static bool ask_service(struct call *call, struct service *service, const struct
     return true;
 }
 
-/* A call whose deadline runs and whose token stands in the frame. */
-static struct call *begin(struct route *route, struct client *client, const struct parcel *parcel,
+/* A few more than are needed, if there are so many, or as many. */
+static __attribute__((noinline)) bool raise_calls(struct client *client, uint64_t reference,
+                                                  uint32_t n)
+{
+    struct account *account = &client->conn.account;
+    struct quota_refusal refusal;
+    char text[REFUSAL_TEXT_MAX];
+    uint64_t needed = (uint64_t)client->n_calls + n;
+    if (needed + CALLS_AHEAD <= account_room(account, QUOTA_REQUESTS))
+        needed += CALLS_AHEAD;
+    if (account_cover(account, QUOTA_REQUESTS, needed, &refusal) == STATUS_OK)
+        return true;
+    request_refuse(client, reference, STATUS_QUOTA, client_limit_text(client, &refusal, text));
+    return false;
+}
+
+/* Whether so many more are granted; if not, it is told. */
+static inline bool may_ask(struct client *client, uint64_t reference, uint32_t n)
+{
+    return n <= client->conn.account.use[QUOTA_REQUESTS] - client->n_calls ||
+           raise_calls(client, reference, n);
+}
+
+/* A call whose deadline runs and whose token stands in the frame. NULL: the client was told why
+ * there is none. */
+static inline struct call *begin(struct route *route, struct client *client, const struct parcel *parcel,
                           uint32_t n_asks)
 {
     const struct frame *frame = parcel->frame;
+    if (!may_ask(client, frame->token, n_asks))
+        return NULL;
     struct call *call = call_new(route, client, frame->token, frame->timeout_ms, n_asks);
     if (call)
         store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->token);
+    else
+        request_refuse(client, frame->token, STATUS_NO_MEMORY, NULL);
     return call;
 }
 
@@ -169,10 +195,8 @@ static void send_one(struct route *route, struct client *client, const struct pa
         return;
     }
     struct call *call = begin(route, client, parcel, 1);
-    if (!call) {
-        request_refuse(client, parcel->frame->token, STATUS_QUOTA, "open requests");
+    if (!call)
         return;
-    }
     call->counts.asked = 1;
     if (!ask_service(call, service, parcel)) {
         call_free(route, call);
@@ -208,10 +232,8 @@ static void send_all(struct route *route, struct client *client, const struct pa
         return;
     }
     struct call *call = begin(route, client, parcel, dest->n_services);
-    if (!call) {
-        request_refuse(client, parcel->frame->token, STATUS_QUOTA, "open requests");
+    if (!call)
         return;
-    }
     call->survey = true;
     for (uint32_t i = 0; i < dest->n_services;)
         i = ask_client(call, dest, i, parcel);

@@ -39,7 +39,7 @@ static void look_into_queue(struct dest *dest, const struct receiver *receiver)
 static void measure_room(const struct net *net, struct dest *dest)
 {
     bool is_short = net_is_short(net);
-    uint64_t most = net_overdraft_max(net) / (dest->n_receivers ? dest->n_receivers : 1);
+    uint64_t most = net->overdraft_max / (dest->n_receivers ? dest->n_receivers : 1);
     dest->room_era = net->burst->era;
     dest->room = least32(most < CONN_QUEUE_BYTES ? most : CONN_QUEUE_BYTES, dest->max_bytes);
     dest->room_n = dest->max_messages;
@@ -91,7 +91,7 @@ static bool raise_grants(struct net *net, const struct dest *dest, const struct 
 /* Whether the room of so many empty queues is used up: that is what they are written for. */
 static bool is_much(const struct net *net, const struct dest *dest, const struct run *run)
 {
-    return (net->burst->n_bytes + run->len) * dest->n_receivers > net_overdraft_max(net);
+    return (net->burst->n_bytes + run->len) * dest->n_receivers > net->overdraft_max;
 }
 
 /* There may be some, with more granted, with the burst written, or with the books right. */

@@ -64,11 +64,6 @@ void explain_register(struct session *session);
 
 /* users.c */
 void users_register(struct session *session);
-/* Writes a refusal down, if it is news. */
-void limit_log(const struct quota_refusal *refusal, const char *text);
-/* What a client is told of a refusal, which is counted, and at times written down. Returns buf. */
-const char *limit_text(struct client *client, const struct quota_refusal *refusal,
-                       char buf[REFUSAL_TEXT_MAX]);
 
 /* events.c */
 void event_came(struct client *client);

@@ -113,6 +113,7 @@ void session_set_limits(struct session *session, const struct limits *limits)
 {
     struct account_walk walk = net_accounts(&session->net);
     quota_set_limits(&session->quota, limits, &walk);
+    net_limits_changed(&session->net);
 }
 
 /* ---- the whole ----------------------------------------------------------------- */
@@ -233,7 +234,7 @@ static void admit_or_refuse(struct session *session, int fd, struct principal *p
     bool is_limit = status == STATUS_QUOTA;
     refuse(session, fd, principal, status, is_limit ? refusal_text(&refusal, sentence) : NULL);
     if (is_limit)
-        limit_log(&refusal, sentence);
+        refusal_log(&refusal, sentence);
     rights_unref(rights);
 }
 

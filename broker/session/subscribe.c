@@ -94,7 +94,7 @@ void handle_sub(struct client *client, const struct envelope *envelope)
         struct quota_refusal refusal;
         status = sub_add(client->route, client, &wish, &refusal);
         if (status == STATUS_QUOTA)
-            what = limit_text(client, &refusal, text);
+            what = client_limit_text(client, &refusal, text);
     }
     answer(client, envelope, envelope->sub.ref, status, what);
 }
@@ -135,7 +135,7 @@ void handle_serve(struct client *client, const struct envelope *envelope)
         struct quota_refusal refusal;
         status = service_add(client->route, client, &wish, &refusal);
         if (status == STATUS_QUOTA)
-            what = limit_text(client, &refusal, text);
+            what = client_limit_text(client, &refusal, text);
     }
     answer(client, envelope, envelope->serve.ref, status, what);
 }

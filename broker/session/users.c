@@ -1,10 +1,7 @@
-/* $SYS.users: what the connections of each uid hold, and may. Also what a limit refuses is told
- * here. */
-#include <stdlib.h>
+/* $SYS.users: what the connections of each uid hold, and may. */
 #include <string.h>
 
 #include "broker/session/handlers.h"
-#include "broker/watch/log.h"
 
 enum { USERS_PAGE = 100 };
 
@@ -105,21 +102,4 @@ void users_register(struct session *session)
 {
     session->users_service = (struct sys_service){ "$SYS.users", answer_users, session, NULL };
     sys_register(&session->sys, &session->users_service);
-}
-
-/* ---- refusals ---------------------------------------------------------------- */
-
-void limit_log(const struct quota_refusal *refusal, const char *text)
-{
-    if (refusal_is_news(refusal))
-        log_info("%s: refused (uid %u, %llu times so far)", text, refusal->uid,
-                 (unsigned long long)refusal->n_refused);
-}
-
-const char *limit_text(struct client *client, const struct quota_refusal *refusal,
-                       char buf[REFUSAL_TEXT_MAX])
-{
-    client->route->counters->limited++;
-    limit_log(refusal, refusal_text(refusal, buf));
-    return buf;
 }

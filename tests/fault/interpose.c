@@ -85,6 +85,19 @@ int fault_decide(enum fault_call call, int fd)
     return plan->error;
 }
 
+bool fault_pause(void)
+{
+    bool before = plan->in_main;
+
+    plan->in_main = 0;
+    return before;
+}
+
+void fault_go_on(bool before)
+{
+    plan->in_main = before;
+}
+
 size_t fault_shortened(size_t len)
 {
     return len < plan->short_len ? len : plan->short_len;
@@ -98,11 +111,22 @@ typedef int start_fn(main_fn *fn, int argc, char **argv, main_fn *init, void (*f
 
 static main_fn *real_main;
 
+/* What libc keeps for itself (of looking up users, say) is no leak, and not always as much: it gives it back, as
+ * valgrind(1) has it do. */
+static void have_libc_free(void)
+{
+    void (*give_back)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "__libc_freeres");
+
+    if (give_back)
+        give_back();
+}
+
 static int scoped_main(int argc, char **argv, char **envp)
 {
     plan->in_main = 1;
     int code = real_main(argc, argv, envp);
     plan->in_main = 0;
+    have_libc_free();
     plan->left_main = 1;
     return code;
 }

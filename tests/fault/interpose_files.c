@@ -68,6 +68,9 @@ WRAP_INT(fstatat, stat, -1, (int dir, const char *path, struct stat *st, int fla
          (dir, path, st, flags))
 WRAP_INT(fstatat64, stat, -1, (int dir, const char *path, struct stat64 *st, int flags),
          (dir, path, st, flags))
+WRAP_INT(access, stat, -1, (const char *path, int mode), (path, mode))
+WRAP_INT(faccessat, stat, -1, (int dir, const char *path, int mode, int flags),
+         (dir, path, mode, flags))
 WRAP_INT(chmod, chmod, -1, (const char *path, mode_t mode), (path, mode))
 WRAP_INT(fchmod, chmod, fd, (int fd, mode_t mode), (fd, mode))
 WRAP_INT(fchmodat, chmod, -1, (int dir, const char *path, mode_t mode, int flags),
@@ -165,10 +168,59 @@ WRAP_INT(setgroups, setgroups, -1, (size_t n, const gid_t *groups), (n, groups))
 WRAP_INT(initgroups, setgroups, -1, (const char *user, gid_t group), (user, group))
 WRAP_INT(setresuid, setresuid, -1, (uid_t ruid, uid_t euid, uid_t suid), (ruid, euid, suid))
 WRAP_INT(setresgid, setresgid, -1, (gid_t rgid, gid_t egid, gid_t sgid), (rgid, egid, sgid))
-WRAP(struct passwd *, NULL, getpwnam, getpwnam, -1, (const char *name), (name))
-WRAP(struct passwd *, NULL, getpwuid, getpwnam, -1, (uid_t uid), (uid))
-WRAP(struct group *, NULL, getgrnam, getgrnam, -1, (const char *name), (name))
-WRAP(struct group *, NULL, getgrgid, getgrnam, -1, (gid_t gid), (gid))
+/* Looking up names: what libc reads, calls and allocates for it is its own affair, and some of it is lost when it runs
+ * out of memory (glibc 2.36), so nothing fails in there: the look-up itself does. */
+#define LOOK_UP(type, args)       \
+    bool counted = fault_pause(); \
+    type result_of = real args;   \
+    fault_go_on(counted);         \
+    return result_of
+
+/* Of these the errno is what they return. */
+#define WRAP_LOOKUP(name, call, params, args)      \
+    int name params                                \
+    {                                              \
+        REAL(name);                                \
+        int error = fault_decide(CALL_##call, -1); \
+        if (error > 0) {                           \
+            *result = NULL;                        \
+            return error;                          \
+        }                                          \
+        LOOK_UP(int, args);                        \
+    }
+
+WRAP_LOOKUP(getpwnam_r, getpwnam,
+            (const char *name, struct passwd *entry, char *buf, size_t size,
+             struct passwd **result),
+            (name, entry, buf, size, result))
+WRAP_LOOKUP(getpwuid_r, getpwnam,
+            (uid_t uid, struct passwd *entry, char *buf, size_t size, struct passwd **result),
+            (uid, entry, buf, size, result))
+WRAP_LOOKUP(getgrnam_r, getgrnam,
+            (const char *name, struct group *entry, char *buf, size_t size, struct group **result),
+            (name, entry, buf, size, result))
+WRAP_LOOKUP(getgrgid_r, getgrnam,
+            (gid_t gid, struct group *entry, char *buf, size_t size, struct group **result),
+            (gid, entry, buf, size, result))
+
+#define WRAP_FIND(type, failed, name, call, params, args) \
+    type name params                                      \
+    {                                                     \
+        REAL(name);                                       \
+        int error = fault_decide(CALL_##call, -1);        \
+        if (error > 0) {                                  \
+            errno = error;                                \
+            return failed;                                \
+        }                                                 \
+        LOOK_UP(type, args);                              \
+    }
+
+WRAP_FIND(int, -1, getgrouplist, getgrnam, (const char *user, gid_t group, gid_t *groups, int *n),
+          (user, group, groups, n))
+WRAP_FIND(struct passwd *, NULL, getpwnam, getpwnam, (const char *name), (name))
+WRAP_FIND(struct passwd *, NULL, getpwuid, getpwnam, (uid_t uid), (uid))
+WRAP_FIND(struct group *, NULL, getgrnam, getgrnam, (const char *name), (name))
+WRAP_FIND(struct group *, NULL, getgrgid, getgrnam, (gid_t gid), (gid))
 
 int prctl(int option, ...)
 {

@@ -16,7 +16,8 @@
 
 /*
  * What can be told to fail. `memory` is every function that allocates; peer… are the getsockopt(2) of that option, and
- * getsockopt all others. Some stand for their likes: open for openat, sendmsg for send, stat for lstat and fstatat.
+ * getsockopt all others. Some stand for their likes: open for openat, sendmsg for send, stat for lstat, fstatat and
+ * access, getpwnam for getpwnam_r and getpwuid_r.
  */
 #define FAULT_CALL_MAP(X) \
     X(memory)             \

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fault/config.h"
 #include "tests/fault/rig_internal.h"
 #include "tests/fault/witnesses.h"
 #include "tests/kit/runner.h"
@@ -22,6 +23,8 @@ void rig_init(struct rig *rig)
 
     *rig = (struct rig){ .loop = loop && *loop ? loop : "auto", .n_blocks_left = -1 };
     rig->broker = broker_proc_new();
+    snprintf(rig->config, sizeof rig->config, "%s/brokerd.conf", broker_proc_dir(rig->broker));
+    config_write(broker_proc_dir(rig->broker), 0);
     fault_open(&rig->fault);
     broker_proc_set_child(rig->broker, fault_in_child, &rig->fault);
     stage_about("", "nothing failed");
@@ -41,8 +44,9 @@ void rig_deinit(struct rig *rig)
 
 void rig_spawn(struct rig *rig)
 {
-    broker_proc_spawn(rig->broker, (const char *[]){ "--listen", broker_proc_url(rig->broker),
-                                                     "--loop", rig->loop, NULL });
+    broker_proc_spawn(rig->broker,
+                      (const char *[]){ "--listen", broker_proc_url(rig->broker), "--loop",
+                                        rig->loop, "--config", rig->config, NULL });
 }
 
 void rig_meet(struct rig *rig)
@@ -129,7 +133,8 @@ bool rig_must_tell(const struct scenario *scenario, const struct wish *wish)
 
 void rig_play(struct rig *rig, const struct scenario *scenario, bool is_exact)
 {
-    stage_init(&rig->stage, broker_proc_socket(rig->broker), broker_proc_pid(rig->broker));
+    stage_init(&rig->stage, broker_proc_socket(rig->broker), broker_proc_dir(rig->broker),
+               broker_proc_pid(rig->broker));
     rig->stage.is_exact = is_exact;
     scenario->play(&rig->stage);
 }

@@ -27,8 +27,10 @@ struct rig {
     struct stage witnesses;
     struct stage stage; /* of the scenario that plays */
     struct tracer tracer;
-    const char *loop;      /* "epoll", "poll" */
+    const char *loop; /* "epoll", "poll" */
+    char config[160];
     int n_fds;             /* with the witnesses */
+    uint64_t n_at_start;   /* calls that the plan is about until the last broker waited for clients */
     int64_t n_blocks_left; /* by a broker in which nothing failed; -1: not known yet */
     bool must_tell;        /* who is ended gets a GOODBYE */
     unsigned turn;

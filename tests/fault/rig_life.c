@@ -31,7 +31,8 @@ void rig_try_long(struct rig *rig, const struct wish *wish, int ms)
     struct stage *stage = &rig->stage;
 
     stage_about(long_one.name, fault_text(wish));
-    stage_init(stage, broker_proc_socket(rig->broker), broker_proc_pid(rig->broker));
+    stage_init(stage, broker_proc_socket(rig->broker), broker_proc_dir(rig->broker),
+               broker_proc_pid(rig->broker));
     struct actor *early = stage_actor(stage, "early");
     actor_sub(early, 1, &(struct wanted){ .pattern = "l", .streams = 1 });
     stage_settle(stage);
@@ -61,6 +62,7 @@ static bool has_started(struct rig *rig, uint64_t n_waits)
                           !broker_proc_running(rig->broker),
                       START_MS))
         stage_fail(NULL, "the broker neither starts nor ends");
+    rig->n_at_start = fault_seen(&rig->fault);
     if (waits)
         return true;
     int status = broker_proc_wait(rig->broker, 0);

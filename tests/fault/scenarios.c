@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "tests/fault/config.h"
 #include "tests/kit/runner.h"
 
 enum { SMALL = 40, MIDDLE = 3000, BIG = 60000 };
@@ -153,6 +154,22 @@ static void play_refusals(struct stage *stage)
     stage_barrier(stage);
 }
 
+/* More than is allowed, of this and that. */
+static void play_quota(struct stage *stage)
+{
+    struct actor *greedy = stage_actor(stage, "greedy"), *other = stage_actor(stage, "another");
+
+    for (uint32_t i = 1; i <= CONFIG_SUBSCRIPTIONS + 10; i++)
+        actor_sub(greedy, i, &(struct wanted){ .pattern = "o.*", .streams = 1, .loose = true });
+    actor_sub(other, 1, &(struct wanted){ .pattern = "o.a", .streams = 1 });
+    stage_settle(stage);
+    publish_n(other, 0, "o.a", SMALL, 3);
+    actor_publish_bad(other, "forbidden.uid");
+    (void)actor_request(other, "nobody.here", false, 8000);
+    stage_barrier(stage);
+    stage_barrier(stage);
+}
+
 /* -- who does not read ----------------------------------------------------------------------- */
 
 /* One that stands still for each policy, and goes on. */
@@ -203,29 +220,44 @@ static void play_wait(struct stage *stage)
 
 /* -- signals --------------------------------------------------------------------------------- */
 
+/* Whoever is here goes on while the broker is told something else, in both ways. */
 static void play_reload(struct stage *stage)
 {
+    static int version;
     struct actor *from = stage_actor(stage, "publisher"), *to = stage_actor(stage, "receiver");
 
     actor_sub(to, 1, &(struct wanted){ .pattern = "h", .streams = 1 });
     stage_settle(stage);
+    config_write(stage->config, version ^= 1);
     kill(stage->broker, SIGHUP);
     publish_n(from, 0, "h", SMALL, 2);
     stage_barrier(stage);
+    config_write(stage->config, version ^= 1);
+    actor_ask(from, "$SYS.reload", "", 0);
     publish_n(from, 0, "h", SMALL, 2);
     stage_barrier(stage);
     stage_barrier(stage);
 }
 
+/* clang-format off: a line each */
 const struct scenario scenarios[] = {
-    { "connect", play_connect, false },   { "half frames", play_half_frames, false },
-    { "publish", play_publish, false },   { "many", play_many, false },
-    { "groups", play_groups, false },     { "refusals", play_refusals, false },
-    { "policies", play_policies, true },  { "wait", play_wait, true },
-    { "requests", play_requests, false }, { "call ends", play_call_ends, false },
-    { "surveys", play_surveys, false },   { "sys", play_sys, false },
+    { "connect", play_connect, false },
+    { "half frames", play_half_frames, false },
+    { "publish", play_publish, false },
+    { "many", play_many, false },
+    { "groups", play_groups, false },
+    { "refusals", play_refusals, false },
+    { "quota", play_quota, false },
+    { "policies", play_policies, true },
+    { "wait", play_wait, true },
+    { "requests", play_requests, false },
+    { "call ends", play_call_ends, false },
+    { "surveys", play_surveys, false },
+    { "sys", play_sys, false },
+    { "sys for administrators", play_sys_admin, false },
     { "reload", play_reload, false },
 };
+/* clang-format on */
 const size_t n_scenarios = KIT_LENGTH(scenarios);
 
 /* -- each call, twenty times --------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ void play_requests(struct stage *stage);
 void play_call_ends(struct stage *stage);
 void play_surveys(struct stage *stage);
 void play_sys(struct stage *stage);
+void play_sys_admin(struct stage *stage);
 
 /** Clients come, subscribe, serve, publish, ask, are refused and leave: each of the calls for it comes 20 times. */
 void play_everything(struct stage *stage);

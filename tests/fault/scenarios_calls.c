@@ -94,3 +94,22 @@ void play_sys(struct stage *stage)
     stage_barrier(stage);
     stage_barrier(stage);
 }
+
+void play_sys_admin(struct stage *stage)
+{
+    static const char question[] = "\x83\xa3uid\xcd\x03\xe8\xa4verb\xa7publish\xa7subject\xa9"
+                                   "forbidden";
+    struct actor *who = stage_actor(stage, "administrator");
+
+    actor_sub(who, 1, &(struct wanted){ .pattern = "a.>" });
+    stage_settle(stage);
+    actor_ask(who, "$SYS.config", "", 0);
+    actor_ask(who, "$SYS.config",
+              "\x81\xa5"
+              "after\x14",
+              8);
+    actor_ask(who, "$SYS.users", "", 0);
+    actor_ask(who, "$SYS.policy.explain", question, sizeof(question) - 1);
+    actor_ask(who, "$SYS.policy.explain", "", 0);
+    stage_barrier(stage);
+}

@@ -14,7 +14,6 @@ HARMLESS = {
     "memory and text": """bcmp memchr memcmp memcpy memmove memrchr memset qsort bsearch strcasecmp strncasecmp strchr strcmp strcpy strcspn
         strerror strlen strncmp strnlen strpbrk strrchr strsignal strspn strstr strtok_r strtol strtoll strtoul strtoull
         strtod stpcpy strerrordesc_np strerrorname_np tolower toupper inet_pton inet_ntop __ctype_b_loc __ctype_tolower_loc""",
-    "whether a file of the configuration is there, before it is opened, which is wrapped": "access",
     "users and groups by name: asked while a configuration is read and to explain, and made to fail by test_policy_names":
         "getpwnam_r getpwuid_r getgrnam_r getgrouplist",
     "text into memory of ours": "snprintf vsnprintf sprintf __snprintf_chk __vsnprintf_chk __sprintf_chk __isoc99_sscanf sscanf",

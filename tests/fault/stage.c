@@ -50,9 +50,9 @@ _Noreturn void stage_fail(const struct stage *stage, const char *format, ...)
 
 /* -- actors ---------------------------------------------------------------------------------- */
 
-void stage_init(struct stage *stage, const char *socket, pid_t broker)
+void stage_init(struct stage *stage, const char *socket, const char *config, pid_t broker)
 {
-    *stage = (struct stage){ .socket = socket, .broker = broker };
+    *stage = (struct stage){ .socket = socket, .config = config, .broker = broker };
 }
 
 void stage_deinit(struct stage *stage)

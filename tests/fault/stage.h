@@ -24,6 +24,7 @@ struct outcome {
 
 struct stage {
     const char *socket;
+    const char *config; /* the folder of what the broker is told; config.h */
     pid_t broker;
     struct actor *actors[ACTORS_MAX];
     size_t n_actors;
@@ -34,8 +35,8 @@ struct stage {
     unsigned n_untold; /* of them: without a GOODBYE */
 };
 
-/** @p broker is for scenarios that send it signals. Everything in it is the caller's; no actors yet. */
-void stage_init(struct stage *stage, const char *socket, pid_t broker);
+/** @p config and @p broker are for scenarios that change the one and send signals to the other. No actors yet. */
+void stage_init(struct stage *stage, const char *socket, const char *config, pid_t broker);
 /** Closes and frees all actors. Idempotent. */
 void stage_deinit(struct stage *stage);
 

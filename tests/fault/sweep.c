@@ -104,20 +104,26 @@ static uint64_t count_fresh(struct rig *rig, const struct scenario *scenario, en
     return fault_seen(&rig->fault);
 }
 
+/* What happens before there are clients is the same for all: the first scenario has it, too. */
+static void fail_fresh_memory_of(struct rig *rig, const struct scenario *scenario, unsigned step)
+{
+    uint64_t n = count_fresh(rig, scenario, CALL_memory);
+    uint64_t before = scenario == scenarios ? 0 : rig->n_at_start;
+
+    print_message("  %s: %llu allocations, %llu before it\n", scenario->name,
+                  (unsigned long long)(n - rig->n_at_start), (unsigned long long)rig->n_at_start);
+    for (uint64_t first = before + sweep_first(step, scenario); first <= n;
+         first = sweep_next(first, step)) {
+        rig_try_fresh(rig, scenario, &(struct wish){ CALL_memory, first, 1, ENOMEM, 0 });
+        rig_try_fresh(rig, scenario, &(struct wish){ CALL_memory, first, FAULT_ALL, ENOMEM, 0 });
+    }
+}
+
 void sweep_fresh_memory(struct rig *rig, unsigned step)
 {
     for (size_t i = 0; i < n_scenarios; i++) {
-        const struct scenario *scenario = &scenarios[i];
-        if (!sweep_takes(scenario))
-            continue;
-        uint64_t n = count_fresh(rig, scenario, CALL_memory);
-        print_message("  %s: %llu allocations\n", scenario->name, (unsigned long long)n);
-        for (uint64_t first = sweep_first(step, scenario); first <= n;
-             first = sweep_next(first, step)) {
-            rig_try_fresh(rig, scenario, &(struct wish){ CALL_memory, first, 1, ENOMEM, 0 });
-            rig_try_fresh(rig, scenario,
-                          &(struct wish){ CALL_memory, first, FAULT_ALL, ENOMEM, 0 });
-        }
+        if (sweep_takes(&scenarios[i]))
+            fail_fresh_memory_of(rig, &scenarios[i], step);
     }
 }
 

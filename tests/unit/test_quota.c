@@ -245,8 +245,8 @@ static void the_one_that_stands_still_gives_way(void **state)
     assert_ptr_equal(quota_heaviest(&peers[3], KIND, &peer_walk, drains), &peers[0]);
     assert_ptr_equal(quota_heaviest(&peers[0], KIND, &peer_walk, drains), NULL);
     assert_int_equal(account_set(&peers[0], KIND, 0, NULL), STATUS_OK);
-    assert_int_equal(account_add(&peers[2], KIND, 28, NULL), STATUS_OK);
-    /* What is left drains, or holds no more than the average. */
+    assert_int_equal(account_add(&peers[2], KIND, 12, NULL), STATUS_OK);
+    /* What is left drains, or holds no more than the average of those who want some. */
     assert_null(quota_heaviest(&peers[3], KIND, &peer_walk, drains));
     assert_null(quota_heaviest(&peers[4], KIND, &peer_walk, drains));
     peers_close();

@@ -39,9 +39,11 @@ void wire_broker_ping(struct wire_broker *wb)
     witness_read(wb, OP_PONG, ping.ref);
 }
 
-static void witness_answer(struct wire_broker *wb, uint64_t token)
+/** When the connection @p fd has been read. */
+static void witness_answer(struct wire_broker *wb, int fd, uint64_t token)
 {
-    /* The first PONG comes with the round that handled the case, or before it: the second is behind it. */
+    /* What came of it may be behind the first PONG, in the same round: the second is behind that. */
+    wire_await_read(fd);
     wire_broker_ping(wb);
     wire_broker_ping(wb);
     if (!strstr(wb->theirs.text, "CANCEL"))
@@ -165,7 +167,7 @@ void wire_broker_run(struct wire_broker *wb, const struct wire_case *c, size_t s
     wire_send(run.peer.fd, c->bytes.p, c->bytes.len, split);
     (void)shutdown(run.peer.fd, SHUT_WR);
     if (asking)
-        witness_answer(wb, run.token);
+        witness_answer(wb, run.peer.fd, run.token);
     read_down(&run, false);
     wire_trace_end(&run.trace);
     take_tokens(&run, c);

@@ -12,6 +12,10 @@
 #    include <systemd/sd-daemon.h>
 #endif
 
+#include "broker/harden/coredump.h"
+#include "broker/harden/privileges.h"
+#include "broker/harden/syscalls.h"
+#include "broker/hoard.h"
 #include "broker/info.h"
 #include "broker/listen.h"
 #include "broker/loop/loop.h"
@@ -27,6 +31,7 @@ struct broker {
     struct counters counters;
     struct session session;
     struct info info;
+    struct hoard hoard;
     struct reload reload;
     struct timer drain_timer;
     struct timer log_timer; /* stderr did not take all */
@@ -137,6 +142,8 @@ static void on_round(void *userdata)
 {
     struct broker *broker = userdata;
     session_round(&broker->session);
+    syscalls_report();
+    hoard_round(&broker->hoard);
     flush_log(broker);
     if (broker->session.draining && session_is_empty(&broker->session))
         loop_stop(broker->loop);
@@ -159,7 +166,8 @@ static int os_error(const char *what, int code)
     return EXIT_OSERR;
 }
 
-static int start(struct broker *broker)
+/* What may need privileges: the sockets, with their locks. 0, or the exit code. */
+static int start_listening(struct broker *broker)
 {
     const struct config *config = broker->reload.config;
     int r = loop_new(&broker->loop, config_text(config, CONFIG_LOOP));
@@ -169,21 +177,49 @@ static int start(struct broker *broker)
     if (r < 0)
         return os_error("signals", r);
     raise_descriptor_limit();
-    r = session_init(&broker->session, broker->loop, &broker->counters);
+    broker->listen.loop = broker->loop;
+    broker->listen.handler = &listener_handler;
+    broker->listen.userdata = broker;
+    return listen_open(&broker->listen, config);
+}
+
+/* Nobody has been served yet. */
+static int give_up_privileges(const struct config *config)
+{
+    struct config_run_as who = config_run_as(config);
+    if (config_is_set(config, CONFIG_RUN_AS)) {
+        if (privileges_drop(who.uid, who.gid) < 0)
+            return EXIT_OSERR;
+        privileges_check_files(config);
+    }
+    enum syscalls_mode mode = (enum syscalls_mode)config_number(config, CONFIG_SECCOMP);
+    return syscalls_restrict(mode) < 0 ? EXIT_OSERR : 0;
+}
+
+static int start_serving(struct broker *broker)
+{
+    int r = session_init(&broker->session, broker->loop, &broker->counters);
     if (r < 0)
         return os_error("the session layer", r);
-    r = broker_apply_config(broker, NULL, config);
+    r = broker_apply_config(broker, NULL, broker->reload.config);
     if (r < 0)
         return os_error("the policy", r);
+    hoard_init(&broker->hoard, &broker->session);
     info_register(&broker->info, &broker->session, &broker->listen);
     reload_register(&broker->reload, &broker->session.sys);
     broker->drain_timer.fn = on_drain_limit;
     broker->log_timer.fn = on_log_timer;
     loop_set_hook(broker->loop, on_round, broker);
-    broker->listen.loop = broker->loop;
-    broker->listen.handler = &listener_handler;
-    broker->listen.userdata = broker;
-    return listen_open(&broker->listen, config);
+    return 0;
+}
+
+/* 0, or the exit code. */
+static int start(struct broker *broker)
+{
+    int code = start_listening(broker);
+    if (code == 0)
+        code = give_up_privileges(broker->reload.config);
+    return code == 0 ? start_serving(broker) : code;
 }
 
 static struct broker *broker_free(struct broker *broker)
@@ -192,6 +228,7 @@ static struct broker *broker_free(struct broker *broker)
     if (broker->session.loop)
         session_deinit(&broker->session);
     if (broker->loop) {
+        hoard_deinit(&broker->hoard);
         loop_disarm(broker->loop, &broker->drain_timer);
         loop_disarm(broker->loop, &broker->log_timer);
     }
@@ -223,7 +260,8 @@ int broker_main(const struct options *options)
 {
     struct broker *broker = NULL;
     log_open(STDERR_FILENO, "brokerd", LOG_LEVEL_INFO);
-    int code = make(&broker, options);
+    coredump_spare_payloads();
+    int code = privileges_fence() < 0 ? EXIT_OSERR : make(&broker, options);
     if (code == 0)
         code = start(broker);
     if (code == 0) {

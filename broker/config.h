@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "broker/config_keys.h"
 #include "proto/address.h"
@@ -83,6 +84,16 @@ static inline const char *config_text(const struct config *config, enum config_k
 static inline bool config_is_set(const struct config *config, enum config_key key)
 {
     return config->values[key].origin.kind != CONFIG_FROM_DEFAULT;
+}
+/* Who the broker runs as once it listens, if run-as is set. */
+struct config_run_as {
+    uid_t uid;
+    gid_t gid;
+};
+static inline struct config_run_as config_run_as(const struct config *config)
+{
+    uint64_t both = config_number(config, CONFIG_RUN_AS);
+    return (struct config_run_as){ (uid_t)(both & UINT32_MAX), (gid_t)(both >> 32) };
 }
 /* Whether both have the same value for a key, however it is written. */
 bool config_same(const struct config *a, const struct config *b, enum config_key key);

@@ -93,12 +93,19 @@ static void make_limits(struct config_build *build)
 
 /* ---- the policy ---------------------------------------------------------------------------- */
 
+/* Who the broker is, once it has what needs privileges. */
+static uid_t own_uid(const struct config *config)
+{
+    return config_is_set(config, CONFIG_RUN_AS) ? config_run_as(config).uid : getuid();
+}
+
 static void make_policy(struct config_build *build)
 {
     char why[POLICY_WHY_MAX];
     struct config *config = build->config;
-    policy_builder_defaults(
-        build->rules, config->system ? POLICY_DEFAULTS_SYSTEM : POLICY_DEFAULTS_USER, getuid());
+    policy_builder_defaults(build->rules,
+                            config->system ? POLICY_DEFAULTS_SYSTEM : POLICY_DEFAULTS_USER,
+                            own_uid(config));
     policy_builder_audit_only(build->rules,
                               config_number(config, CONFIG_POLICY) == CONFIG_POLICY_AUDIT);
     int r = policy_builder_finish(build->rules, &config->policy, why);

@@ -23,7 +23,9 @@
     X(MODE, "mode", MODE, NULL, NULL, RESTART)                           \
     X(OWNER, "owner", USER, NULL, NULL, RESTART)                         \
     X(GROUP, "group", GROUP, NULL, NULL, RESTART)                        \
+    X(RUN_AS, "run-as", RUN_AS, NULL, NULL, RESTART)                     \
     X(LOOP, "loop", WORD, "auto", "auto|poll|epoll", RESTART)            \
+    X(SECCOMP, "seccomp", WORD, "auto", "auto|yes|no", RESTART)          \
     X(LOG_LEVEL, "log-level", WORD, "info", "err|warn|info|debug", LIVE) \
     X(POLICY, "policy", WORD, "enforce", "enforce|audit", LIVE)
 
@@ -37,6 +39,7 @@ enum config_key {
 
 /* What the numbers of WORD keys mean. */
 enum { CONFIG_SCOPE_AUTO, CONFIG_SCOPE_USER, CONFIG_SCOPE_SYSTEM };
+/* Of SECCOMP: enum syscalls_mode of broker/harden/syscalls.h. */
 enum { CONFIG_POLICY_ENFORCE, CONFIG_POLICY_AUDIT };
 
 enum config_type {
@@ -50,6 +53,7 @@ enum config_type {
     CONFIG_TYPE_MODE,     /* permissions, octal */
     CONFIG_TYPE_USER,     /* a uid, by name or number */
     CONFIG_TYPE_GROUP,    /* a gid, by name or number */
+    CONFIG_TYPE_RUN_AS,   /* USER or USER:GROUP, not root: config_run_as() */
 };
 
 struct config_key_info {

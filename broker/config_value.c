@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,40 @@ static int parse_group(const char *text, uint64_t *ret, char *why)
     return 0;
 }
 
+/* A uid that no user database has has no group of its own. */
+static int find_group(uid_t uid, uint64_t *ret, char *why)
+{
+    struct principal who = PRINCIPAL_INIT;
+    int r = policy_principal_of(uid, &who);
+    if (r == -ENOENT)
+        return bad(why, "there is no user with this number, so a group is needed: USER:GROUP");
+    if (r < 0)
+        return not_found("user", r, why);
+    *ret = who.gid;
+    principal_deinit(&who);
+    return 0;
+}
+
+/* The uid below, the gid above. */
+static int parse_run_as(const char *text, uint64_t *ret, char *why)
+{
+    char user[NAME_MAX];
+    uint64_t uid, gid;
+    size_t len = strcspn(text, ":");
+    if (len >= sizeof user)
+        return bad(why, "there is no such user");
+    memcpy(user, text, len);
+    user[len] = '\0';
+    int r = parse_user(user, &uid, why);
+    if (r == 0 && uid == 0)
+        return bad(why, "root would keep every privilege: name another user, or leave it out");
+    if (r == 0)
+        r = text[len] ? parse_group(text + len + 1, &gid, why) : find_group((uid_t)uid, &gid, why);
+    if (r == 0)
+        *ret = gid << 32 | uid;
+    return r;
+}
+
 int config_value_parse_as(const struct config_key_info *info, const char *text, uint64_t *ret,
                           char why[CONFIG_WHY_MAX])
 {
@@ -224,6 +259,8 @@ int config_value_parse_as(const struct config_key_info *info, const char *text, 
         return parse_user(text, ret, why);
     case CONFIG_TYPE_GROUP:
         return parse_group(text, ret, why);
+    case CONFIG_TYPE_RUN_AS:
+        return parse_run_as(text, ret, why);
     case CONFIG_TYPE_TEXT:
     case CONFIG_TYPE_URLS:
         break;

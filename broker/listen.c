@@ -87,6 +87,11 @@ static struct sockpath_options path_options(const struct config *config)
 {
     struct sockpath_options options = SOCKPATH_OPTIONS_INIT;
     options.mode = (mode_t)config_number(config, CONFIG_MODE);
+    if (config_is_set(config, CONFIG_RUN_AS)) { /* as if it were that user's from the first */
+        struct config_run_as who = config_run_as(config);
+        options.owner = options.heir = who.uid;
+        options.group = who.gid;
+    }
     if (config_is_set(config, CONFIG_OWNER))
         options.owner = (uid_t)config_number(config, CONFIG_OWNER);
     if (config_is_set(config, CONFIG_GROUP))

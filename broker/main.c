@@ -18,12 +18,12 @@ static void hold_standard_descriptors(void)
 }
 
 /* By itself glibc's malloc gives nothing back below twice the largest block
- * ever freed: one message of 16 MiB, and 32 MiB may stay. mallopt(3) */
+ * ever freed: one message of 16 MiB, and 32 MiB may stay. What queues copy is given back in any
+ * order; in the heap, whatever lies above pins it. mallopt(3) */
 static void bound_what_malloc_keeps(void)
 {
 #ifdef M_MMAP_THRESHOLD
-    mallopt(M_MMAP_THRESHOLD,
-            256 << 10); /* read blocks too: in the heap they would pin what lies below */
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }

@@ -26,7 +26,9 @@ static const char help[] =
     "  --mode MODE         permissions of a socket's path, octal (0600; system: 0666)\n"
     "  --owner USER        its owner, by name or number\n"
     "  --group GROUP       its group, by name or number\n"
+    "  --run-as USER[:GROUP]  become that user once it listens (needs root)\n"
     "  --loop NAME         poll, epoll or auto (the best there is)\n"
+    "  --seccomp MODE      system calls that are not needed fail: auto, yes or no\n"
     "  --log-level LEVEL   err, warn, info (default) or debug\n"
     "  --help              this text\n"
     "  --version           the version\n"
@@ -54,7 +56,9 @@ static const struct option long_options[] = {
     { "mode", required_argument, NULL, OPT_KEY + CONFIG_MODE },
     { "owner", required_argument, NULL, OPT_KEY + CONFIG_OWNER },
     { "group", required_argument, NULL, OPT_KEY + CONFIG_GROUP },
+    { "run-as", required_argument, NULL, OPT_KEY + CONFIG_RUN_AS },
     { "loop", required_argument, NULL, OPT_KEY + CONFIG_LOOP },
+    { "seccomp", required_argument, NULL, OPT_KEY + CONFIG_SECCOMP },
     { "log-level", required_argument, NULL, OPT_KEY + CONFIG_LOG_LEVEL },
     { "config", required_argument, NULL, OPT_CONFIG },
     { "check-config", no_argument, NULL, OPT_CHECK },

@@ -1,14 +1,20 @@
-/* Pace: how much of a round each user gets, while more than one wants some.
+/* Pace: whose turn it is.
  *
- * Driven by the connections: each says when it has something to handle, asks how
- * much, and says what that took. Time is what is shared, not bytes: a frame may cost
- * twenty nanoseconds or twenty microseconds, and who sends the dear ones is to have fewer.
- * A user whose share of the round is used up is not read from until a later one; what it
- * used beyond, its next rounds pay. Within a user's share its connections have equal parts.
+ * A round is short, so that nobody who comes has to wait for long; what does not fit into it waits for
+ * the next. While several users want some of it, each user's connections stand in line, and the
+ * next turn is the user's who has had the least. Time is what is shared, not bytes: a
+ * frame may cost twenty nanoseconds or twenty microseconds. What is written on behalf of a
+ * user is part of what it has had.
  *
- * Nobody waits for nothing: a round in which only debtors have something to say is over at once, and
- * pays them a share all the same. A user who is alone is not measured at all.
- * Costs nothing to those who are idle; nothing is allocated.
+ * Who wants little does not even wait until what others want is written: a user whose
+ * line was not served to its end is greedy, and a round serves those who are not, or
+ * one who is.
+ *
+ * Nothing is saved up by those who are silent, and nobody waits for nothing: who has had much
+ * is served all the same when nobody else has anything to say.
+ *
+ * Driven by the connections (net/turns.h). Nothing is allocated, no clock is read, and those who are
+ * idle cost nothing.
  */
 #pragma once
 
@@ -16,39 +22,46 @@
 #include <stdint.h>
 
 enum {
-    PACE_ROUND_NS = 100 * 1000,       /* of all users together: what one who comes may have to wait */
-    PACE_ACTIVE_NS = 1000 * 1000 * 1000, /* a user who was heard of so long ago wants some still */
-    PACE_BYTES_MIN = 4 << 10,         /* a turn, however dear */
-    PACE_BYTES_MAX = 256 << 10,
+    PACE_SHARED_NS = 25 * 1000,          /* a round of several users, before it is written */
+    PACE_ALONE_NS = 250 * 1000,          /* a round of one user: somebody may come */
+    PACE_ACTIVE_NS = 1000 * 1000 * 1000, /* who was heard of so long ago may come again */
+    PACE_AHEAD_NS =
+        100 * 1000 * 1000, /* that one has had more than others is forgotten beyond that */
 };
 
-/* One user's: embedded in its account. */
+/* One connection's place in its user's line; embedded in it. NULL: it is in none. */
+struct pace_turn {
+    struct pace_turn *next; /* of the last one: the first */
+};
+
+/* One user's; embedded in its account. */
 struct pace_user {
     struct pace_user *next; /* of those who are active */
+    struct pace_turn *last; /* in line; NULL: none of its connections is */
+    uint64_t seen_ns;       /* when it last had something to say */
+    uint64_t had_ns;
+    uint64_t
+        n_delivered; /* bytes to be written on its behalf in this round, each receiver counted */
     bool is_active;
-    uint64_t seen_ns;       /* when it last had something to handle */
-    uint64_t round;         /* what follows is of that one */
-    int64_t left_ns;        /* below zero: it has used some of later rounds */
-    uint64_t spent_ns;
-    uint64_t n_bytes;       /* read */
-    uint64_t n_delivered;   /* bytes that are to be written on its behalf, each receiver counted */
-    uint32_t n_turns;
-    uint32_t n_turns_before; /* in the last round that it had any */
-    uint32_t ns_per_kib;     /* what its input has cost of late */
+    bool is_greedy;
 };
 
 /* Zeroed: nobody is active. */
 struct pace {
     struct pace_user *active;
     uint32_t n_active;
+    uint32_t n_waiting; /* connections */
+    uint64_t least_ns;  /* what the user had had whose turn was the last */
+    bool has_begun;     /* somebody has had a turn in this round: */
+    struct pace_user *greedy; /* this one, if it is greedy; no other that is */
     uint64_t looked_ns; /* when those who had fallen silent were last left out */
 };
 
 void pace_join(struct pace *pace, struct pace_user *user);
-/* The user is no more. Idempotent. */
+/* The user is no more; none of its connections is in line. Idempotent. */
 void pace_leave(struct pace *pace, struct pace_user *user);
 
-/* The user has something to handle. */
+/* The user has something to say. */
 static inline void pace_seen(struct pace *pace, struct pace_user *user, uint64_t now_ns)
 {
     user->seen_ns = now_ns;
@@ -62,14 +75,28 @@ static inline bool pace_is_shared(const struct pace *pace)
     return pace->n_active > 1;
 }
 
-/* How many bytes one connection of the user may read and handle now; 0: none in this round. */
-uint32_t pace_turn(struct pace *pace, struct pace_user *user, uint64_t round, uint64_t now_ns);
-/* That took so long. */
-void pace_spent(struct pace_user *user, uint64_t n_bytes, uint64_t ns);
-/* So many bytes of its messages are to be written in this round. */
+/* The connection waits for a turn, behind the others of its user, who is active. Idempotent. */
+void pace_wait(struct pace *pace, struct pace_user *user, struct pace_turn *turn);
+static inline bool pace_waits(const struct pace_turn *turn)
+{
+    return turn->next;
+}
+/* A round begins / is over: who waits now has more to say than there was time for. */
+void pace_begin(struct pace *pace);
+void pace_end(struct pace *pace);
+/* Takes the next one out of the line. NULL: nobody waits, or all that do have to wait for another
+ * round. */
+struct pace_turn *pace_next(struct pace *pace, uint64_t now_ns);
+
+/* Its turn took so long. */
+static inline void pace_spent(struct pace_user *user, uint64_t ns)
+{
+    user->had_ns += ns;
+}
+/* So many bytes are to be written on its behalf. */
 static inline void pace_delivered(struct pace_user *user, uint64_t n_bytes)
 {
     user->n_delivered += n_bytes;
 }
-/* Writing all that took so long: each pays for what it had delivered. */
+/* Writing all that took so long: each pays its part. */
 void pace_wrote(struct pace *pace, uint64_t ns);

@@ -14,12 +14,22 @@ static const uint64_t NS_PER_MS = 1000000;
 
 enum { WAIT_TRIES = 100, WAIT_PAUSE_MS = 10 };
 
-uint64_t loop_clock_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec ts;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
+    (void)clock_gettime(clock, &ts); /* cannot fail */
     return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t loop_clock_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t loop_cpu_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static const struct loop_backend *backend_by_name(const char *name)

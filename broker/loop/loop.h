@@ -65,6 +65,8 @@ void loop_del(struct loop *loop, struct loop_fd *entry);
 uint64_t loop_now_ns(const struct loop *loop);
 /* The same clock, read now: how long something has taken. */
 uint64_t loop_clock_ns(void);
+/* Processor time that this thread has used. A system call. */
+uint64_t loop_cpu_ns(void);
 /* The number of the current round, from 1. */
 uint64_t loop_round(const struct loop *loop);
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "broker/net/conn_internal.h"
+#include "broker/net/turns.h"
 #include "proto/transport/sys.h"
 
 #define MS UINT64_C(1000000)
@@ -20,7 +21,7 @@ enum { GOODBYE_MAX_WRITTEN = FRAME_PREFIX + 16 + MAX_SENTENCE };
 
 /* ---- what is asked of the loop ------------------------------------------- */
 
-/* What it has kept comes before what is read next: until go_on() has offered that, one that
+/* What it has kept comes before what is read next: until its turn has offered that, one that
  * was let go is as good as held. */
 static bool conn_may_read(const struct conn *conn)
 {
@@ -76,10 +77,10 @@ static void on_event(struct loop_fd *io, unsigned events)
     }
     if ((events & LOOP_OUT) && !conn->hung_up) {
         conn->writable = true;
-        conn_dirty(conn);
+        turns_want_write(conn);
     }
     if ((events & (LOOP_IN | LOOP_HUP)) && conn_may_read(conn))
-        conn_take_turn(conn);
+        turns_want_read(conn);
 }
 
 /* ---- a kernel without memory ---------------------------------------------- */
@@ -137,8 +138,7 @@ static int set_deadline(struct conn *conn, uint32_t ms)
     conn->deadline->timer.fn = on_timer;
     conn->deadline->conn = conn;
     conn->deadline->looked_ns = loop_now_ns(conn->net->loop);
-    return loop_arm(conn->net->loop, &conn->deadline->timer,
-                    conn->deadline->looked_ns + ms * MS);
+    return loop_arm(conn->net->loop, &conn->deadline->timer, conn->deadline->looked_ns + ms * MS);
 }
 
 static int linger(struct conn *conn)
@@ -266,7 +266,8 @@ static void stop_handling(struct conn *conn, enum status status, const char *sen
 
 static void begin_farewell(struct conn *conn, enum status status, const char *sentence)
 {
-    if (linger(conn) < 0) {
+    if (linger(conn) < 0) { /* no memory for a deadline: what can be said is said now */
+        conn_flush(conn);
         conn_cut(conn, status, sentence);
         return;
     }
@@ -331,41 +332,15 @@ void conn_hold(struct conn *conn)
     conn_ask(conn);
 }
 
-/* At the end of the round, or of the next if that is what this is. */
-static void resume_later(struct conn *conn)
-{
-    struct net *net = conn->net;
-    conn->is_resumed = true;
-    conn->next_resumed = NULL;
-    *net->resumed_tail = conn;
-    net->resumed_tail = &conn->next_resumed;
-    loop_again(net->loop);
-}
-
 void conn_resume(struct conn *conn)
 {
     if (!conn->held)
         return;
     conn->held = false;
-    if (!conn->is_resumed && conn_is_live(conn))
-        resume_later(conn);
-}
-
-static void go_on(struct net *net)
-{
-    struct conn *conn = net->resumed;
-    net->resumed = NULL;
-    net->resumed_tail = &net->resumed;
-    while (conn) {
-        struct conn *next = conn->next_resumed;
-        conn->is_resumed = false;
-        if (conn_is_live(conn) && !conn->held &&
-            (net_round_is_long(net) || !conn_go_on(conn)))
-            resume_later(conn);
-        else if (conn->state != CONN_DEAD)
-            conn_ask(conn);
-        conn = next;
-    }
+    if (!conn_is_live(conn))
+        return;
+    conn->is_resumed = true;
+    turns_want_read(conn);
 }
 
 static void write_all(struct net *net)
@@ -384,18 +359,6 @@ static void write_all(struct net *net)
     net_settle(net); /* of those that had a share all have written it */
 }
 
-static void write_out(struct net *net)
-{
-    uint64_t from_ns;
-    if (!pace_is_shared(&net->quota->pace)) {
-        write_all(net);
-        return;
-    }
-    from_ns = loop_clock_ns();
-    write_all(net);
-    pace_wrote(&net->quota->pace, loop_clock_ns() - from_ns);
-}
-
 /* Frees the dead, but for those that stand in a list of the next round. */
 static void bury(struct net *net)
 {
@@ -403,7 +366,7 @@ static void bury(struct net *net)
     net->dead = NULL;
     while (conn) {
         struct conn *next = conn->next;
-        if (conn->is_dirty || conn->is_resumed) {
+        if (conn->is_dirty || pace_waits(&conn->turn)) {
             conn->next = net->dead;
             net->dead = conn;
         } else {
@@ -418,9 +381,9 @@ void net_flush(struct net *net)
 {
     if (net->hungry)
         net_feed(net);
-    go_on(net);
-    write_out(net);
-    if (net->dirty) /* an end in write_out was told to others */
+    turns_take(net);
+    turns_write(net, write_all);
+    if (net->dirty) /* an end in write_all was told to others */
         loop_again(net->loop);
     bury(net);
 }
@@ -433,13 +396,13 @@ int net_init(struct net *net, struct loop *loop, const struct conn_ops *ops,
     net->ops = ops;
     net->counters = counters;
     net->quota = quota;
-    net->resumed_tail = &net->resumed;
     net->retry.fn = on_retry;
     net->linger_ms = LINGER_LIMIT_MS;
     net->entries.blocks = &net->blocks;
     net->burst = net->entries.burst = burst_new();
     if (!net->burst)
         return -ENOMEM;
+    net->batch.share = BATCH_BYTES_MAX;
     net_limits_changed(net);
     return 0;
 }
@@ -448,7 +411,7 @@ void net_deinit(struct net *net)
 {
     while (net->all)
         conn_cut(net->all, STATUS_SHUTTING_DOWN, NULL);
-    if (net->burst) /* else net_init failed */
+    while (net->burst && net->dead) /* who stands in line is not freed before its turn */
         net_flush(net);
     if (net->loop)
         loop_disarm(net->loop, &net->retry);

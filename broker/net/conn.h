@@ -66,11 +66,9 @@ struct net {
     struct counters *counters;
     struct block_pool blocks;
     struct entry_pool entries;
-    struct burst *burst;  /* of the round */
-    struct quota *quota;  /* of the accounts of all connections; outlives it */
-    struct conn *dirty;   /* have something to write */
-    struct conn *resumed; /* were held, and go on */
-    struct conn **resumed_tail;
+    struct burst *burst;      /* of the round */
+    struct quota *quota;      /* of the accounts of all connections; outlives it */
+    struct conn *dirty;       /* have something to write */
     struct conn *dead;        /* to be freed at the end of the round */
     struct conn *all;         /* newest first */
     struct conn_more *more;   /* of all that have one */
@@ -82,16 +80,19 @@ struct net {
                                 * nothing while there is more */
     uint64_t blocks_max;    /* bytes that blocks may take */
     uint64_t reclaimed_ns;  /* when all had to give back what they did not use */
+    uint64_t turn_until_ns; /* when the turn at hand is over, */
+    uint32_t look_at;       /* and where in the input at hand the clock is looked at */
+    uint64_t cpu_ns;        /* processor time that was used, when it was looked at */
+    uint64_t cpu_looked_ns;
     struct identities identities;
-    struct timer retry; /* of those that are starved */
+    struct timer retry;  /* of those that are starved */
+    bool is_interrupted; /* by the end of its turn: the rest of the input goes on later */
     uint32_t n_conns;
     uint32_t linger_ms;  /* how long a farewell may take */
     uint32_t n_reserved; /* timers that others than connections may have armed */
     uint64_t last_id;
     struct batch batch;
 };
-
-enum { ROUND_LONG_NS = 2 * 1000 * 1000 };
 
 enum conn_state {
     CONN_GREETING, /* before HELLO */
@@ -136,18 +137,20 @@ struct conn {
     bool held;    /* input waits (route/hold.h) */
     bool hung_up; /* the peer is gone altogether */
     bool is_dirty;
-    bool is_resumed;
+    bool is_resumed; /* what it has kept goes on when it is its turn, ahead of what is read */
     bool eof;
     bool shut; /* we have half-closed */
     bool wants_room;
     bool said_goodbye;
-    bool writable;     /* the loop says so, of a queue that is blocked */
-    bool hungry : 1;   /* input waits until more is granted … */
-    bool indulged : 1; /* … or does not, though none is: the only one of its uid */
-    bool deaf : 1;     /* the loop could not take it back: it ends as soon as it may */
-    bool torn : 1;     /* a send went wrong in the middle: nobody knows where the stream stands */
-    bool starved : 1;  /* the kernel has room, and no memory: it is asked again a little later */
-    int unread;        /* SIOCOUTQ at unread_ns */
+    bool writable;       /* the loop says so, of a queue that is blocked */
+    bool hungry : 1;     /* input waits until more is granted … */
+    bool indulged : 1;   /* … or does not, though none is: the only one of its uid */
+    bool has_input : 1;  /* the loop says so */
+    bool has_output : 1; /* that goes on in its turn */
+    bool deaf : 1;       /* the loop could not take it back: it ends as soon as it may */
+    bool torn : 1;       /* a send went wrong in the middle: nobody knows where the stream stands */
+    bool starved : 1;    /* the kernel has room, and no memory: it is asked again a little later */
+    int unread;          /* SIOCOUTQ at unread_ns */
     struct net *net;
     struct card *card;
     struct account account; /* of all that it holds here */
@@ -156,7 +159,7 @@ struct conn {
     uint32_t in_to;
     struct outq out;
     struct conn *next_dirty;
-    struct conn *next_resumed;
+    struct pace_turn turn;
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t sent_ns;               /* when the kernel last took something */
@@ -214,7 +217,22 @@ void conn_goodbye(struct conn *conn);
 /* Cuts it at once. Idempotent. */
 void conn_cut(struct conn *conn, enum status status, const char *sentence);
 
-/* Its input stops being handled / goes on at the end of the round. */
+/* Whether the turn at hand is over, by the clock and by what is yet to be written on behalf of its user:
+ * then `input` stops where it is, and goes on when it is its turn again. */
+static inline bool net_turn_is_over(struct net *net, uint64_t n_delivered)
+{
+    enum { BYTES_PER_NS = 4 }; /* what a sendmsg(2) copies */
+    net->is_interrupted = loop_clock_ns() + n_delivered / BYTES_PER_NS >= net->turn_until_ns;
+    return net->is_interrupted;
+}
+
+/* Something was as dear as so many bytes of input. */
+static inline void net_look_sooner(struct net *net, uint32_t n_bytes)
+{
+    net->look_at -= n_bytes < net->look_at ? n_bytes : net->look_at;
+}
+
+/* Its input stops being handled / goes on when it is its turn. */
 void conn_hold(struct conn *conn);
 void conn_resume(struct conn *conn);
 /* Makes sure that `n` timers can be armed besides those that connections may need. 0 or
@@ -260,19 +278,6 @@ static inline bool conn_covers(struct conn *conn, uint64_t n_bytes, uint64_t n_m
 uint32_t conn_left(const struct conn *conn);
 /* The most it could be granted now. */
 uint64_t conn_room(const struct conn *conn, enum quota_kind kind);
-
-/* Whether the round has lasted so long that others should have a look in: then what is left of the
- * input waits for the next (conn_pause). */
-static inline bool net_round_is_long(const struct net *net)
-{
-    return loop_clock_ns() - loop_now_ns(net->loop) > ROUND_LONG_NS;
-}
-/* Leaves the rest of the input where it is, until the end of the next round. */
-static inline void conn_pause(struct conn *conn)
-{
-    conn_hold(conn);
-    conn_resume(conn);
-}
 
 /* Whether a new entry of `len` bytes fits: one always fits an empty queue. */
 static inline bool conn_fits(struct conn *conn, size_t len)

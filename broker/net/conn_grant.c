@@ -377,7 +377,7 @@ void conn_book_input(struct conn *conn)
     uint64_t n_input = conn_input(conn);
     if (conn_covers(conn, queued, 0))
         conn_not_indulged(conn);
-    else if (conn->held || n_input <= FREE_INPUT)
+    else if (conn->held || conn->is_resumed || n_input <= FREE_INPUT)
         conn_book(conn);
     else if (n_input > most_input(conn))
         refuse_frame(conn, n_input);

@@ -3,11 +3,10 @@
 
 #include "broker/net/conn.h"
 
-/* The descriptor is readable, or hung up: reads and handles what its user's share of the round
- * allows. */
-void conn_take_turn(struct conn *conn);
-/* The same of what it has kept, and was held for. false: not in this round. */
-bool conn_go_on(struct conn *conn);
+/* The descriptor is readable, or hung up: reads so much at most, and has it handled. */
+void conn_read(struct conn *conn, size_t most);
+/* Offers the layer above what the connection has kept. */
+void conn_offer(struct conn *conn);
 /* Nobody reads what is sent to it any more. Idempotent. */
 void conn_hung_up(struct conn *conn);
 /* How one that leaves by itself has left. */

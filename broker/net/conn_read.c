@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "broker/net/turns.h"
 #include "proto/frame.h"
 #include "proto/transport/sys.h"
 
@@ -31,13 +32,13 @@ static void set_in(struct conn *conn, struct block *block, uint32_t from, uint32
 
 /* Whether block->data[from .. to) may stay where it is: in a buffer of the connection's own
  * that has room for more, or, while nothing more is read, in any that it fills well. */
-static bool may_stay(const struct conn *conn, const struct block *block, uint32_t from,
-                     uint32_t to)
+static bool may_stay(const struct conn *conn, const struct block *block, uint32_t from, uint32_t to)
 {
-    if (conn->held && block->shared)
+    bool waits = conn->held || conn->is_resumed;
+    if (waits && block->shared)
         return to - from >= block->cap / KEEP_BLOCK_PART;
     /* Others read on into a read block: nothing of ours may be put behind what is kept there. */
-    return block == conn->in && (conn->held || (!block->shared && to < block->cap));
+    return block == conn->in && (waits || (!block->shared && to < block->cap));
 }
 
 /* Keeps block->data[from .. to) as the connection's own input. */
@@ -66,6 +67,8 @@ static void feed(struct conn *conn, struct block *block, uint32_t from, uint32_t
 {
     block_ref(block);
     uint32_t n = conn->net->ops->input(conn, block, from, to);
+    if (conn->net->is_interrupted)
+        turns_interrupted(conn);
     if (n > 0 && conn->indulged)
         conn_not_indulged(conn);
     if (conn_is_live(conn) && keep(conn, block, from + n, to) < 0)
@@ -75,8 +78,7 @@ static void feed(struct conn *conn, struct block *block, uint32_t from, uint32_t
     block_unref(block);
 }
 
-/* Offers the layer above what the connection has kept. */
-static void offer(struct conn *conn)
+void conn_offer(struct conn *conn)
 {
     if (conn->in)
         feed(conn, conn->in, conn->in_from, conn->in_to);
@@ -129,14 +131,13 @@ static uint32_t room_in(const struct conn *conn)
 static bool fits_in(const struct conn *conn)
 {
     uint32_t have = conn->in_to - conn->in_from;
-    return have >= FRAME_PREFIX && (uint64_t)conn->in_from + FRAME_PREFIX +
-                                           load_be32(conn->in->data + conn->in_from) <=
-                                       conn->in->cap;
+    return have >= FRAME_PREFIX &&
+           (uint64_t)conn->in_from + FRAME_PREFIX + load_be32(conn->in->data + conn->in_from) <=
+               conn->in->cap;
 }
 
 /* Where the next bytes go: the rest of the frame that has begun, then the read block. */
-static int places(struct conn *conn, struct block *shared, size_t most,
-                  struct iovec iov[2])
+static int places(struct conn *conn, struct block *shared, size_t most, struct iovec iov[2])
 {
     int n = 0;
     if (conn->state == CONN_GREETING)
@@ -179,7 +180,7 @@ static void feed_both(struct conn *conn, struct block *shared, uint32_t n)
     n -= n_in;
     shared->used += n;
     conn->in_to += n_in;
-    offer(conn);
+    conn_offer(conn);
     if (n == 0 || !conn_is_live(conn))
         return;
     if (!conn->in)
@@ -190,8 +191,7 @@ static void feed_both(struct conn *conn, struct block *shared, uint32_t n)
         conn_book_input(conn);
 }
 
-/* At most so many bytes. */
-static void read_some(struct conn *conn, size_t most)
+void conn_read(struct conn *conn, size_t most)
 {
     struct net *net = conn->net;
     if (conn->state == CONN_ENDING) {
@@ -224,52 +224,4 @@ static void read_some(struct conn *conn, size_t most)
         feed_both(conn, shared, (uint32_t)n);
         block_unref(shared);
     }
-}
-
-/* ---- turns ---------------------------------------------------------------- */
-
-/* What may be handled now; 0: nothing in this round. */
-static uint32_t begin_turn(struct conn *conn, struct pace_user *user)
-{
-    struct net *net = conn->net;
-    uint32_t most = pace_turn(&net->quota->pace, user, loop_round(net->loop), loop_now_ns(net->loop));
-    if (most == 0)
-        loop_again(net->loop);
-    return most;
-}
-
-void conn_take_turn(struct conn *conn)
-{
-    struct pace *pace = &conn->net->quota->pace;
-    struct pace_user *user = &conn->account.user->pace;
-    pace_seen(pace, user, loop_now_ns(conn->net->loop));
-    if (!pace_is_shared(pace)) {
-        if (!net_round_is_long(conn->net))
-            read_some(conn, READ_BLOCK);
-        return;
-    }
-    uint32_t most = begin_turn(conn, user);
-    if (most == 0)
-        return;
-    uint64_t from_ns = loop_clock_ns();
-    uint64_t before = conn->bytes_in;
-    read_some(conn, most);
-    pace_spent(user, conn->bytes_in - before, loop_clock_ns() - from_ns);
-}
-
-bool conn_go_on(struct conn *conn)
-{
-    struct pace_user *user = &conn->account.user->pace;
-    if (!pace_is_shared(&conn->net->quota->pace)) {
-        offer(conn);
-        return true;
-    }
-    if (begin_turn(conn, user) == 0)
-        return false;
-    uint64_t from_ns = loop_clock_ns();
-    uint32_t n_kept = conn->in_to - conn->in_from;
-    offer(conn);
-    uint32_t n_left = conn->in ? conn->in_to - conn->in_from : 0;
-    pace_spent(user, n_kept > n_left ? n_kept - n_left : 0, loop_clock_ns() - from_ns);
-    return true;
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "broker/net/conn_internal.h"
+#include "broker/net/turns.h"
 #include "proto/transport/sys.h"
 
 int conn_send_bytes(struct conn *conn, const void *bytes, size_t len)
@@ -92,7 +93,7 @@ static void write_queue(struct conn *conn)
     if (conn->out.blocked != was_blocked || conn->hung_up)
         conn_ask(conn);
     if (!outq_is_empty(&conn->out) && !conn->out.blocked) {
-        conn_dirty(conn); /* its share of the round is used up */
+        turns_want_write(conn); /* its share is used up */
         loop_again(conn->net->loop);
     }
     if (conn->wants_room)

@@ -9,7 +9,7 @@
 enum {
     POOLED_ENTRIES_MAX = 4096,
     OWN_BLOCK_MIN = 1024,
-    OWN_BLOCK_MAX = 64 << 10,
+    OWN_BLOCK_MAX = LARGE_BLOCK_MIN, /* goes back to the system by itself; a few are kept */
     DROPPED_MIN = 1 << 20, /* less is not worth moving the rest */
 };
 

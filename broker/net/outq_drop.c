@@ -47,6 +47,8 @@ int outq_gap(struct outq *outq, struct lane *lane, enum gap reason, uint64_t n)
  * ended, so a row of drops passes each entry once. */
 static struct entry *next_of(const struct lane *lane, struct entry *entry)
 {
+    if (lane->n_messages == 0) /* of others there may be very many */
+        return NULL;
     while (entry && !(entry->block && entry->to && audience_has(entry->to, lane)))
         entry = entry->next;
     return entry;
@@ -130,6 +132,8 @@ static int take_off(struct outq *outq, struct lane *lane, struct entry *entry)
 static struct entry *gap_in_front(const struct lane *lane, const struct entry *entry,
                                   enum gap reason)
 {
+    if (lane->front_gap && lane->front_gap->reason == reason && lane->oldest == entry)
+        return lane->front_gap;
     for (struct entry *e = entry->prev; e; e = e->prev) {
         if (!e->to || !audience_has(e->to, lane))
             continue;
@@ -144,6 +148,8 @@ static struct entry *gap_in_front(const struct lane *lane, const struct entry *e
 static void join_next(struct outq *outq, struct lane *lane, struct entry *gap,
                       struct entry *entry)
 {
+    if (lane->n_messages == 0 && !lane->tail_gap)
+        return; /* of others there may be very many */
     while (entry && !(entry->to && audience_has(entry->to, lane)))
         entry = entry->next;
     if (!entry || entry->block || entry->reason != gap->reason)
@@ -249,6 +255,7 @@ int outq_replace(struct outq *outq, struct lane *lane, struct entry *entry, enum
     if (!gap && !fresh)
         return -ENOMEM;
     struct entry *next = entry->next;
+    bool was_oldest = lane->oldest == entry;
     int r = take_off(outq, lane, entry);
     if (r < 0) {
         if (fresh)
@@ -257,6 +264,8 @@ int outq_replace(struct outq *outq, struct lane *lane, struct entry *entry, enum
     }
     gap = gap ? gap : fresh;
     gap->n++;
+    if (was_oldest)
+        lane->front_gap = gap;
     join_next(outq, lane, gap, next);
     lose(lane, reason, 1);
     return 0;

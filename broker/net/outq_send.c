@@ -254,7 +254,7 @@ static void gather_shares(struct outq *outq, struct batch *batch)
     batch->n_messages = 0;
     start = p = batch->scratch;
     while (at && p <= batch->scratch + BATCH_SCRATCH - (PREAMBLE_MAX + BATCH_COPY_MAX) &&
-           batch->n_iov + 2 <= BATCH_IOVECS && batch->n_bytes < BATCH_BYTES_MAX) {
+           batch->n_iov + 2 <= BATCH_IOVECS && batch->n_bytes < batch->share) {
         const struct share *share = &burst->shares[at - 1];
         const struct stretch *stretch = &burst->stretches[share->stretch];
         uint8_t *body = stretch->block->data + stretch->off;
@@ -346,7 +346,7 @@ int outq_send(struct outq *outq, int fd, struct batch *batch, struct counters *c
     size_t sent = 0;
     int r = outq->broken ? -ENOMEM : 0; /* nothing may go that stands behind the hole */
     outq->blocked = false;
-    while (r == 0 && !outq->blocked && !outq_is_empty(outq) && sent < BATCH_BYTES_MAX)
+    while (r == 0 && !outq->blocked && !outq_is_empty(outq) && sent < batch->share)
         r = send_some(outq, fd, batch, counters, &sent);
     int aged = outq_age(outq); /* after an error too: what is lost with it is counted */
     if (r == 0)

@@ -19,8 +19,8 @@ enum {
     BATCH_ENTRIES = 512,
     BATCH_IOVECS = 128,
     BATCH_SCRATCH = 64 << 10,
-    BATCH_COPY_MAX = 512,     /* runs up to this are cheaper copied than pointed at */
-    BATCH_BYTES_MAX = 1 << 20, /* of one connection a round, so that others have theirs */
+    BATCH_COPY_MAX = 512, /* runs up to this are cheaper copied than pointed at */
+    BATCH_BYTES_MAX = 1 << 20,
     PREAMBLE_MAX = 1024,
 };
 
@@ -28,6 +28,8 @@ enum {
 struct batch {
     struct entry *next;
     struct audience *selected;
+    size_t
+        share; /* bytes of one connection at a time, so that others have theirs; set by the caller */
     size_t n_bytes;
     size_t scratch_used;
     uint64_t n_messages; /* of shares: how many, */
@@ -35,12 +37,12 @@ struct batch {
     unsigned n_parts;
     int n_iov;
     struct part {
-        uint16_t preamble;         /* bytes in front */
+        uint16_t preamble; /* bytes in front */
         uint32_t body;
-        uint32_t scratch_at;       /* where the preamble lies */
+        uint32_t scratch_at; /* where the preamble lies */
         bool selects;
         bool tells_peer;
-        uint8_t place;             /* of the table of PEERs, and what it held before */
+        uint8_t place; /* of the table of PEERs, and what it held before */
         uint64_t held;
     } parts[BATCH_ENTRIES];
     struct iovec iov[BATCH_IOVECS];

@@ -48,7 +48,7 @@ static int fail_held(int fd, const char *path, struct setup_error *error)
 
 /* In a directory with the sticky bit, others may make files, though not remove
  * ours. */
-static int check_file(int fd, const char *path, struct setup_error *error)
+static int check_file(int fd, const char *path, uid_t heir, struct setup_error *error)
 {
     struct stat st;
 
@@ -56,8 +56,11 @@ static int check_file(int fd, const char *path, struct setup_error *error)
         return setup_fail(error, -errno, "cannot examine %s.lock: %m", path);
     if (!S_ISREG(st.st_mode))
         return setup_fail(error, -EPERM, "%s.lock is no plain file", path);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
+    if (st.st_uid != geteuid() && st.st_uid != 0 && st.st_uid != heir)
         return setup_fail(error, -EPERM, "%s.lock belongs to uid %u", path, (unsigned)st.st_uid);
+    if (st.st_nlink > 1) /* the pid would be written into something else */
+        return setup_fail(error, -EPERM, "%s.lock is another file, too: it has %u links", path,
+                          (unsigned)st.st_nlink);
     return 0;
 }
 
@@ -83,14 +86,15 @@ static int open_file(int dir_fd, const char *name, const char *path, struct setu
 }
 
 /* A locked descriptor; -EAGAIN if the file was removed before it was locked. */
-static int try_once(int dir_fd, const char *name, const char *path, struct setup_error *error)
+static int try_once(int dir_fd, const char *name, const char *path, uid_t heir,
+                    struct setup_error *error)
 {
     int fd = open_file(dir_fd, name, path, error);
     int r;
 
     if (fd < 0)
         return fd;
-    r = check_file(fd, path, error);
+    r = check_file(fd, path, heir, error);
     if (r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
         r = errno == EWOULDBLOCK ? fail_held(fd, path, error)
                                  : setup_fail(error, -errno, "cannot lock %s.lock: %m", path);
@@ -104,7 +108,7 @@ static int try_once(int dir_fd, const char *name, const char *path, struct setup
 }
 
 int socklock_take(struct socklock *ret, int dir_fd, const char *base, const char *path,
-                  struct setup_error *error)
+                  uid_t heir, struct setup_error *error)
 {
     struct socklock lock = SOCKLOCK_INIT;
     int fd = -EAGAIN;
@@ -113,7 +117,7 @@ int socklock_take(struct socklock *ret, int dir_fd, const char *base, const char
     if (n < 0 || n >= (int)sizeof(lock.name))
         return setup_fail(error, -ENAMETOOLONG, "%s.lock is too long a name", path);
     for (int tries = 0; tries < MAX_TRIES && fd == -EAGAIN; tries++)
-        fd = try_once(dir_fd, lock.name, path, error);
+        fd = try_once(dir_fd, lock.name, path, heir, error);
     if (fd < 0)
         return fd;
     write_pid(fd);

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "broker/net/setup_error.h"
 
 struct socklock {
@@ -19,12 +21,12 @@ struct socklock {
 
 #define SOCKLOCK_INIT { .fd = -1 }
 
-/* Takes the lock for `base` in the directory dir_fd; `path` is for messages. 0;
- * -EADDRINUSE (held by another process, named by its pid); -EPERM (not a plain
- * file of ours); -ELOOP (a symlink); -ENAMETOOLONG; -EAGAIN (it went away a
+/* Takes the lock for `base` in the directory dir_fd; `path` is for messages; the
+ * file may also be of uid `heir` ((uid_t)-1: nobody). 0; -EADDRINUSE (held by
+ * another process, named by its pid); -EPERM (not a plain file of ours alone); -ELOOP (a symlink); -ENAMETOOLONG; -EAGAIN (it went away a
  * hundred times); or what openat(2) says. */
 int socklock_take(struct socklock *ret, int dir_fd, const char *base, const char *path,
-                  struct setup_error *error);
+                  uid_t heir, struct setup_error *error);
 
 /* Removes the file, if it is still the one that was locked, and lets go.
  * Idempotent, safe on SOCKLOCK_INIT. */

@@ -24,23 +24,28 @@ struct sockpath {
 
 /* -- the directory ------------------------------------------------------- */
 
-static int make_parent(const char *dir, mode_t mode, struct setup_error *error)
+static int make_parent(const char *dir, const struct sockpath_options *options,
+                       struct setup_error *error)
 {
     mode_t mask = umask(0);
-    int r = mkdir(dir, mode) < 0 && errno != EEXIST ? -errno : 0;
+    bool is_made = mkdir(dir, options->parent_mode) == 0;
+    int r = !is_made && errno != EEXIST ? -errno : 0;
 
     umask(mask);
+    if (is_made && options->heir != (uid_t)-1 &&
+        fchownat(AT_FDCWD, dir, options->heir, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
     return r < 0 ? setup_fail(error, r, "cannot make the directory %s: %s", dir, strerror(-r)) : 0;
 }
 
 /* Whoever may write to the directory can put another socket in our place. */
-static int check_dir(int dir_fd, const char *dir, struct setup_error *error)
+static int check_dir(int dir_fd, const char *dir, uid_t heir, struct setup_error *error)
 {
     struct stat st;
 
     if (fstat(dir_fd, &st) < 0)
         return setup_fail(error, -errno, "cannot examine the directory %s: %m", dir);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
+    if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != heir)
         return setup_fail(error, -EPERM,
                           "the directory %s belongs to uid %u, who could replace the socket", dir,
                           (unsigned)st.st_uid);
@@ -53,7 +58,8 @@ static int check_dir(int dir_fd, const char *dir, struct setup_error *error)
     return 0;
 }
 
-static int open_dir(struct sockpath *own, mode_t parent_mode, struct setup_error *error)
+static int open_dir(struct sockpath *own, const struct sockpath_options *options,
+                    struct setup_error *error)
 {
     char dir[sizeof(own->path)];
     size_t len = (size_t)(own->base - own->path);
@@ -61,15 +67,15 @@ static int open_dir(struct sockpath *own, mode_t parent_mode, struct setup_error
 
     memcpy(dir, own->path, len);
     dir[len > 1 ? len - 1 : len] = '\0'; /* "/" keeps its slash */
-    if (parent_mode) {
-        r = make_parent(dir, parent_mode, error);
+    if (options->parent_mode) {
+        r = make_parent(dir, options, error);
         if (r < 0)
             return r;
     }
     own->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (own->dir_fd < 0)
         return setup_fail(error, -errno, "cannot open the directory %s: %m", dir);
-    return check_dir(own->dir_fd, dir, error);
+    return check_dir(own->dir_fd, dir, options->heir, error);
 }
 
 /* -- what stands at the path --------------------------------------------- */
@@ -224,9 +230,9 @@ static int take(struct sockpath *own, int *ret_fd, const char *path,
     if (r == 0 && options->mode & ~(mode_t)0777)
         r = setup_fail(error, -EINVAL, "%04o is no mode for a socket", (unsigned)options->mode);
     if (r == 0)
-        r = open_dir(own, options->parent_mode, error);
+        r = open_dir(own, options, error);
     if (r == 0)
-        r = socklock_take(&own->lock, own->dir_fd, own->base, own->path, error);
+        r = socklock_take(&own->lock, own->dir_fd, own->base, own->path, options->heir, error);
     if (r == 0)
         r = clear_path(own, error);
     return r < 0 ? r : bind_socket(own, ret_fd, options, error);

@@ -11,8 +11,9 @@
  * its owner and group before anybody can connect, since that takes listen(2),
  * which the caller does after sockpath_new().
  *
- * A directory is trusted if root or we own it, and if nobody else may write to
- * it, or it is sticky. Its parents are not examined: whoever can rename those
+ * A directory is trusted if root or we own it, or who we become afterwards (and a
+ * directory that is made here belongs to the latter, so that what is in it can be removed at the
+ * end), and if nobody else may write to it, or it is sticky. Its parents are not examined: whoever can rename those
  * can move the whole tree.
  *
  * umask(2) belongs to the process: not for threads.
@@ -36,11 +37,12 @@ struct sockpath_options {
     mode_t mode;            /* at most 0777 */
     uid_t owner;            /* (uid_t)-1: stays ours */
     gid_t group;            /* (gid_t)-1: stays ours */
+    uid_t heir;             /* (uid_t)-1: nobody; else we become that user, who is trusted as we are */
     mode_t parent_mode;     /* makes the last directory with it; 0: must exist */
 };
 
 #define SOCKPATH_OPTIONS_INIT \
-    { .mode = SOCKPATH_MODE_USER, .owner = (uid_t)-1, .group = (gid_t)-1 }
+    { .mode = SOCKPATH_MODE_USER, .owner = (uid_t)-1, .group = (gid_t)-1, .heir = (uid_t)-1 }
 
 struct sockpath;
 

@@ -63,12 +63,16 @@ static bool grow_slots(struct call_table *table)
     return true;
 }
 
+/* References and the ids of connections are for others to choose, or to guess: so both factors hold
+ * the seed, and both halves of the product count, as in subject_hash. */
 static struct call **ref_bucket(const struct call_table *table, const struct client *requester,
                                 uint64_t reference)
 {
-    uint64_t h = reference ^ (requester->conn.card->id * UINT64_C(0x9e3779b97f4a7c15));
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    return &table->refs[(h >> 32) & (table->n_refs - 1)];
+    uint64_t seed = requester->route->seed;
+    uint64_t key = seed ^ (requester->conn.card->id * UINT64_C(0x9e3779b97f4a7c15));
+    __extension__ unsigned __int128 product = (unsigned __int128)(reference ^ seed) * (key | 1);
+    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    return &table->refs[hash & (table->n_refs - 1)];
 }
 
 static void link_ref(struct call_table *table, struct call *call)
@@ -229,6 +233,7 @@ struct call *call_new(struct route *route, struct client *requester, uint64_t re
         return NULL;
     }
     call->requester = requester;
+    call->topic = NULL;
     call->reference = reference;
     call->survey = false;
     call->n_charged = n_asks;
@@ -255,6 +260,7 @@ static void call_release(struct call *call)
     struct client *requester = call->requester;
     if (call->asks != &call->only)
         free(call->asks);
+    topic_unref(call->topic);
     requester->n_calls -= call->n_charged;
     give_spare(requester->route, call);
     if (requester->n_calls > 0)

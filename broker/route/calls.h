@@ -15,6 +15,7 @@
 
 #include "broker/loop/timer.h"
 #include "broker/route/ask.h"
+#include "broker/route/topic.h"
 #include "proto/status.h"
 
 struct route;
@@ -25,6 +26,7 @@ struct call {
     uint64_t token;
     uint64_t reference;
     struct client *requester;
+    struct topic *topic;     /* a reference; NULL: not known yet */
     struct call *next;       /* of the requester's */
     struct call *prev;
     struct call *next_ref;   /* in the table of references, */

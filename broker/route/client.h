@@ -62,10 +62,11 @@ struct client {
     /* Least-queued: bytes in the kernel, looked at once a round (group.h). */
     uint32_t outq_round;      /* its lower half */
     uint32_t outq_bytes;
-    uint32_t first_pick; /* 1 + index of its first pick for the message at hand */
+    /* 1 + an index, 0 in between: of its first pick for the message at hand (deliver.c), or of what
+     * is found of it while a dest is made (found.c). */
+    uint32_t mark;
 
     uint8_t last_loss;        /* enum gap */
-    uint8_t n_found[2];       /* of its subscriptions and services, while a dest is made */
     bool said_hello : 1;      /* session's */
     bool is_reviewed : 1;     /* session's: by the policy in force */
     uint64_t n_lost;

@@ -15,18 +15,26 @@ static struct card *sender_of(const struct run *run)
 
 /* ---- a run that fits ------------------------------------------------------ */
 
-static void tell_beyond(struct route *route, const struct run *run, struct dest *dest)
+/* What each of them lost is told where it stands in its own stream, and counted for the client once. */
+static void tell_row(struct route *route, const struct run *run, const struct row *row)
 {
-    for (uint32_t i = 0; i < dest->n_beyond; i++) {
-        struct client *client = dest->beyond[i].client;
-        struct lane *lane = dest->beyond[i].to->lanes[0];
-        if (!conn_is_live(&client->conn))
-            continue;
-        if (outq_gap(&client->conn.out, lane, GAP_TOO_MANY, run->n) < 0)
+    struct client *client = sub_of(row->beyond[0])->reg.client;
+    struct outq *outq = &client->conn.out;
+    if (!conn_is_live(&client->conn))
+        return;
+    for (uint32_t i = 0; i < row->n_beyond; i++) {
+        if (outq_gap(outq, row->beyond[i], GAP_TOO_MANY, run->n) < 0) {
             conn_cut(&client->conn, STATUS_NO_MEMORY, NULL);
-        else
-            route_lost(route, client, lane, GAP_TOO_MANY, run->n);
+            return;
+        }
     }
+    route_lost(route, client, row->beyond[0], GAP_TOO_MANY, (uint64_t)run->n * row->n_beyond);
+}
+
+static void tell_beyond(struct route *route, const struct run *run, const struct dest *dest)
+{
+    for (uint32_t i = 0; i < dest->n_rows; i++)
+        tell_row(route, run, dest->rows[i]);
 }
 
 void deliver_share(struct burst *burst, const struct run *run, const struct dest *dest)
@@ -55,7 +63,7 @@ void deliver_run(struct route *route, const struct run *run, struct dest *dest)
         else
             conn_dirty(conn);
     }
-    if (dest->n_beyond > 0)
+    if (dest->n_rows > 0)
         tell_beyond(route, run, dest);
 }
 
@@ -155,12 +163,12 @@ static void deliver_client(const struct passage *passage, const struct run *run,
 {
     struct lane *lanes[MAX_SIDS];
     uint32_t n = 0;
+    uint32_t next = client->mark;
+    client->mark = 0;
     if (!conn_is_live(&client->conn))
         return;
     for (; plain && n < plain->n; n++)
         lanes[n] = plain->lanes[n];
-    uint32_t next = client->first_pick;
-    client->first_pick = 0;
     for (; next; next = picks[next - 1].next) {
         struct lane *lane = picks[next - 1].member->to->lanes[0];
         if (n < MAX_SIDS) {
@@ -183,7 +191,7 @@ static void deliver_all(const struct passage *passage, const struct run *run, st
                        dest->picks);
     for (uint32_t i = 0; i < dest->n_groups; i++) {
         struct receiver *member = dest->picks[i].member;
-        if (member && member->client->first_pick)
+        if (member && member->client->mark)
             deliver_client(passage, run, member->client, NULL, dest->picks);
     }
     tell_beyond(passage->route, run, dest);
@@ -200,8 +208,8 @@ static struct client *pick_members(const struct passage *passage, struct dest *d
         struct pick *pick = &dest->picks[i];
         if (!pick->member)
             continue;
-        pick->next = pick->member->client->first_pick;
-        pick->member->client->first_pick = i + 1;
+        pick->next = pick->member->client->mark;
+        pick->member->client->mark = i + 1;
     }
     return holder;
 }

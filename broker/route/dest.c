@@ -13,6 +13,7 @@ enum {
     SLOTS_MAX = 1 << 18,
     PROBES = 8,
     SWEEP_SLOTS = 64, /* a round */
+    TIDY_SLOTS = 1 << 15,
     CACHE_BYTES_MAX = 64 << 20,
 };
 
@@ -119,13 +120,12 @@ static struct dest *make(struct route *route, const struct dest_key *key,
         *ret_status = STATUS_BAD_SUBJECT;
         return NULL;
     }
-    struct dest *dest = dest_make(route, key->subject, key->len);
+    struct dest *dest = dest_make(route, key);
     if (!dest) {
         *ret_status = STATUS_NO_MEMORY;
         return NULL;
     }
     route->counters->lookups_walked++;
-    dest->hash = key->hash;
     make_room(route, cache, dest->n_bytes);
     if (cache->n * 2 > cache->n_slots && cache->n_slots < SLOTS_MAX)
         grow(route, cache);
@@ -232,14 +232,15 @@ void dest_remember(struct client *client, struct dest *dest)
     client->recent_epoch = epoch;
 }
 
-void dest_sweep(struct route *route)
+/* false: none is stale. */
+static bool sweep(struct route *route, uint32_t n_slots)
 {
     struct dest_cache *cache = route->dests;
     if (cache->swept_generation == route->generation)
-        return;
+        return false;
     if (cache->sweep_at == 0)
         cache->sweep_generation = route->generation;
-    for (uint32_t i = 0; i < SWEEP_SLOTS; i++) {
+    for (uint32_t i = 0; i < n_slots; i++) {
         struct slot *slot = &cache->slots[cache->sweep_at];
         if (slot->dest && slot->dest->generation != route->generation)
             empty_slot(route, slot);
@@ -247,7 +248,23 @@ void dest_sweep(struct route *route)
         if (cache->sweep_at == 0) {
             cache->swept_generation = cache->sweep_again ? 0 : cache->sweep_generation;
             cache->sweep_again = false;
-            return;
+            break;
         }
     }
+    return cache->swept_generation != route->generation;
+}
+
+void dest_sweep(struct route *route)
+{
+    (void)sweep(route, SWEEP_SLOTS);
+}
+
+bool dest_tidy(struct route *route)
+{
+    return sweep(route, TIDY_SLOTS);
+}
+
+size_t dest_bytes(const struct route *route)
+{
+    return route->dests->n_bytes;
 }

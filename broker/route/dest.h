@@ -13,6 +13,8 @@
 
 #include "broker/net/lane.h"
 #include "broker/route/client.h"
+#include "broker/route/row.h"
+#include "broker/route/topic.h"
 
 struct route;
 
@@ -41,15 +43,17 @@ struct dest {
     size_t n_bytes;        /* what it costs to keep */
     uint32_t n_groups;
     uint32_t n_members;
-    uint32_t n_beyond;
+    uint32_t n_rows;
+    uint32_t n_beyond;     /* lanes past the 64th of one client: never delivered */
     uint32_t n_services;
     uint32_t turn;         /* for services with equally many requests open */
     uint16_t subject_len;
     struct dest_group *groups;
     struct pick *picks;    /* one a group */
     struct receiver *members;
-    struct receiver *beyond; /* lanes past the 64th of one client: never delivered */
+    struct row **rows;     /* which those lanes are in */
     struct service **services;
+    struct topic *topic;   /* for requests; NULL: there was none yet */
 
     uint64_t generation;
     uint64_t publishers;   /* the rights (a bit each, policy_rights.h) that may publish there … */
@@ -113,6 +117,16 @@ static inline bool dest_admits(const struct dest *dest, const struct client *cli
 /* It may. */
 void dest_admit(struct dest *dest, const struct client *client);
 
+/* The subject for a request to keep: a reference. NULL: no memory. */
+static inline struct topic *dest_topic(struct dest *dest)
+{
+    if (!dest->topic)
+        dest->topic = topic_new(dest_subject(dest), dest->subject_len);
+    if (dest->topic)
+        dest->topic->refs++;
+    return dest->topic;
+}
+
 /* The client's message went there, and its next one may. */
 void dest_remember(struct client *client, struct dest *dest);
 
@@ -120,3 +134,7 @@ void dest_remember(struct client *client, struct dest *dest);
 void dest_changed(struct route *route, const char *subject, size_t len);
 /* Frees a few stale ones. Called once a round. */
 void dest_sweep(struct route *route);
+/* Frees many, for who has nothing else to do. Whether there may be more. */
+bool dest_tidy(struct route *route);
+/* What those take that are cached, stale or not. */
+size_t dest_bytes(const struct route *route);

@@ -3,127 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/route/found.h"
 #include "broker/route/route.h"
 #include "proto/subject.h"
 #include "proto/writer.h"
 
-/* What the index found, in growing arrays. */
-struct found {
-    const struct slab *slab;
-    const char *subject;
-    size_t subject_len;
-    struct sub **subs;
-    struct service **services;
-    uint32_t n_subs;
-    uint32_t n_services;
-    uint32_t subs_cap;
-    uint32_t services_cap;
-    bool failed;             /* nothing more is found */
-    struct client *overdone; /* has too many; NULL: nobody has */
-};
-
-static void append(void ***array, uint32_t *n, uint32_t *cap, void *item, bool *failed)
+static struct dest *dest_new(struct route *route, const struct dest_key *key)
 {
-    if (*failed)
-        return;
-    if (*n == *cap) {
-        uint32_t more = *cap ? *cap * 2 : 16;
-        void **grown = reallocarray(*array, more, sizeof(void *));
-        if (!grown) {
-            *failed = true;
-            return;
-        }
-        *array = grown;
-        *cap = more;
-    }
-    (*array)[(*n)++] = item;
-}
-
-/* A pattern may be allowed where not all of its subjects are. */
-static bool is_allowed(const struct found *found, const struct registration *reg,
-                       enum policy_verb verb)
-{
-    return !client_refused(reg->client, verb, found->subject, found->subject_len);
-}
-
-/* Whether its client has as many already as one subject may match: then it ends, and how many more
- * there are need not be known. */
-static bool is_overdone(struct found *found, const struct registration *reg)
-{
-    if (reg->client->n_found[reg->lane.is_service] < MAX_OVERLAP)
-        return false;
-    found->overdone = reg->client;
-    return true;
-}
-
-static void collect(struct node *node, void *userdata)
-{
-    struct found *found = userdata;
-    const struct slab *slab = found->slab;
-    for (struct sub *sub = node_sub(slab, node); sub; sub = sub_next(slab, sub)) {
-        if (is_overdone(found, &sub->reg) || !is_allowed(found, &sub->reg, VERB_SUBSCRIBE))
-            continue;
-        append((void ***)&found->subs, &found->n_subs, &found->subs_cap, sub, &found->failed);
-        sub->reg.client->n_found[0] += !found->failed;
-    }
-    for (struct service *s = node_service(slab, node); s; s = service_next(slab, s)) {
-        if (is_overdone(found, &s->reg) || !is_allowed(found, &s->reg, VERB_SERVE))
-            continue;
-        append((void ***)&found->services, &found->n_services, &found->services_cap, s,
-               &found->failed);
-        s->reg.client->n_found[1] += !found->failed;
-    }
-}
-
-static void forget_counts(const struct found *found)
-{
-    for (uint32_t i = 0; i < found->n_subs; i++)
-        found->subs[i]->reg.client->n_found[0] = 0;
-    for (uint32_t i = 0; i < found->n_services; i++)
-        found->services[i]->reg.client->n_found[1] = 0;
-}
-
-static int by_number(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int by_client(const struct registration *a, const struct registration *b)
-{
-    int order = by_number(a->client->conn.card->id, b->client->conn.card->id);
-    return order ? order : by_number(a->lane.sid, b->lane.sid);
-}
-
-/* Plain subscriptions first, by client; then the groups, by name. */
-static int order_subs(const void *pa, const void *pb)
-{
-    const struct sub *a = *(struct sub *const *)pa;
-    const struct sub *b = *(struct sub *const *)pb;
-    const char *a_group = sub_group(a);
-    const char *b_group = sub_group(b);
-    if (!a_group != !b_group)
-        return a_group ? 1 : -1;
-    int order = a_group ? strcmp(a_group, b_group) : 0;
-    return order ? order : by_client(&a->reg, &b->reg);
-}
-
-static int order_services(const void *pa, const void *pb)
-{
-    const struct service *a = *(struct service *const *)pa;
-    const struct service *b = *(struct service *const *)pb;
-    return by_client(&a->reg, &b->reg);
-}
-
-static uint32_t count_plain(const struct found *found)
-{
-    uint32_t n = 0;
-    while (n < found->n_subs && !sub_group(found->subs[n]))
-        n++;
-    return n;
-}
-
-static struct dest *dest_new(struct route *route, const char *subject, size_t len)
-{
+    const char *subject = key->subject;
+    size_t len = key->len;
     struct dest *dest = calloc(1, sizeof *dest + 2 + len);
     if (!dest)
         return NULL;
@@ -132,6 +20,8 @@ static struct dest *dest_new(struct route *route, const char *subject, size_t le
     dest->head_len = (uint16_t)(w.p - dest->head);
     dest->subject_len = (uint16_t)len;
     dest->generation = route->generation;
+    dest->n_bytes = sizeof *dest + 2 + len;
+    dest->hash = key->hash;
     dest->max_bytes = dest->max_messages = UINT32_MAX;
     dest->is_sys = subject_is_sys(subject, len);
     return dest;
@@ -145,15 +35,16 @@ struct dest *dest_free(struct dest *dest)
         audience_unref(dest->receivers[i].to);
     for (uint32_t i = 0; i < dest->n_members; i++)
         audience_unref(dest->members[i].to);
-    for (uint32_t i = 0; i < dest->n_beyond; i++)
-        audience_unref(dest->beyond[i].to);
+    for (uint32_t i = 0; i < dest->n_rows; i++)
+        row_unref(dest->rows[i]);
     if (dest->receivers != &dest->first)
         free(dest->receivers);
     free(dest->members);
-    free(dest->beyond);
+    free(dest->rows);
     free(dest->groups);
     free(dest->picks);
     free(dest->services);
+    topic_unref(dest->topic);
     free(dest);
     return NULL;
 }
@@ -168,128 +59,218 @@ static void note(struct dest *dest, const struct sub *sub)
         lane->max_messages < dest->max_messages ? lane->max_messages : dest->max_messages;
 }
 
+static void note_row(struct dest *dest, const struct row *row)
+{
+    dest->one_by_one |= row->one_by_one;
+    dest->shared &= !row->to->credentials;
+    dest->max_bytes = row->max_bytes < dest->max_bytes ? row->max_bytes : dest->max_bytes;
+    dest->max_messages =
+        row->max_messages < dest->max_messages ? row->max_messages : dest->max_messages;
+}
+
+/* ---- receivers ---------------------------------------------------------------- */
+
+static void add_alone(struct dest *dest, struct client *client, struct lane *lane)
+{
+    dest->receivers[dest->n_receivers++] = (struct receiver){ client, audience_ref(&lane->solo) };
+    note(dest, sub_of(lane));
+}
+
+/* Some of them are told of each message that it was not for them. */
+static bool keep_row(struct dest *dest, struct row *row)
+{
+    struct row **rows = reallocarray(dest->rows, dest->n_rows + 1, sizeof(struct row *));
+    if (!rows)
+        return false;
+    dest->rows = rows;
+    rows[dest->n_rows++] = row;
+    row->refs++;
+    dest->n_beyond += row->n_beyond;
+    return true;
+}
+
 /* One receiver for a row of subscriptions of one client. */
-static bool add_receiver(struct dest *dest, struct sub **subs, uint32_t n)
+static bool add_row(struct route *route, struct dest *dest, struct client *client,
+                    struct lane **lanes, uint32_t n)
 {
-    struct lane *lanes[MAX_SIDS];
-    uint32_t n_named = n < MAX_SIDS ? n : MAX_SIDS;
-    struct client *client = subs[0]->reg.client;
-    for (uint32_t i = 0; i < n_named; i++)
-        lanes[i] = &subs[i]->reg.lane;
-    struct audience *to = audience_new(lanes, n_named);
-    if (!to)
+    struct row *row = row_get(route, client, lanes, n);
+    if (!row)
         return false;
-    dest->receivers[dest->n_receivers++] = (struct receiver){ client, to };
-    for (uint32_t i = n_named; i < n; i++)
-        dest->beyond[dest->n_beyond++] =
-            (struct receiver){ client, audience_ref(&subs[i]->reg.lane.solo) };
-    return true;
+    bool kept = row->n_beyond == 0 || keep_row(dest, row);
+    dest->receivers[dest->n_receivers++] = (struct receiver){ client, audience_ref(row->to) };
+    dest->n_bytes += row->is_new ? row_size(row) : 0; /* who comes later shares it */
+    note_row(dest, row);
+    row_unref(row);
+    return kept;
 }
 
-static bool add_plain(struct dest *dest, struct sub **subs, uint32_t n)
+static bool add_plain(struct route *route, struct dest *dest, const struct found *found,
+                      struct found_client *const *order)
 {
+    uint32_t n = found->lists[FOUND_PLAIN].n;
     if (n == 0)
         return true;
-    dest->receivers = n > 1 ? calloc(n, sizeof *dest->receivers) : &dest->first;
-    dest->beyond = n > MAX_SIDS ? calloc(n, sizeof *dest->beyond) : NULL;
-    if (!dest->receivers || (n > MAX_SIDS && !dest->beyond))
-        return false;
-    for (uint32_t i = 0, row; i < n; i += row) {
-        for (row = 1; i + row < n && subs[i + row]->reg.client == subs[i]->reg.client;)
-            row++;
-        if (!add_receiver(dest, subs + i, row))
-            return false;
-    }
+    uint32_t n_clients = 0;
+    for (uint32_t i = 0; i < found->clients.n; i++)
+        n_clients += order[i]->n_plain > 0;
+    struct lane **lanes = found_by_client(found, FOUND_PLAIN, order);
+    dest->receivers = n_clients > 1 ? calloc(n_clients, sizeof *dest->receivers) : &dest->first;
+    bool ok = lanes && dest->receivers;
     dest->n_matched = n;
-    dest->shared = dest->n_beyond == 0 && n <= BURST_SHARES;
-    for (uint32_t i = 0; i < n; i++)
-        note(dest, subs[i]);
+    dest->shared = n_clients <= BURST_SHARES;
+    for (uint32_t i = 0; ok && i < found->clients.n; i++) {
+        const struct found_client *whose = order[i];
+        struct lane **first = lanes + whose->end - whose->n_plain;
+        if (whose->n_plain == 1)
+            add_alone(dest, whose->client, *first);
+        else if (whose->n_plain > 1)
+            ok = add_row(route, dest, whose->client, first, whose->n_plain);
+    }
+    dest->shared &= dest->n_beyond == 0;
+    dest->n_bytes += n_clients > 1 ? n_clients * sizeof *dest->receivers : 0;
+    free(lanes);
+    return ok;
+}
+
+/* The same where there is but one, as there mostly is. */
+static bool add_only(struct dest *dest, const struct found *found)
+{
+    struct registration *reg = found_regs(&found->lists[FOUND_PLAIN])->reg;
+    dest->receivers = &dest->first;
+    dest->n_matched = 1;
+    dest->shared = true;
+    add_alone(dest, reg->client, &reg->lane);
     return true;
 }
 
-static bool add_groups(struct dest *dest, struct sub **subs, uint32_t n)
+/* ---- groups ------------------------------------------------------------------- */
+
+static const char *name_of(struct lane *member)
 {
+    return sub_group(sub_of(member));
+}
+
+/* Which group it is, of those seen so far, by its name. A group's `first` is one of its members
+ * until all are counted. */
+static uint32_t group_of(struct dest *dest, struct lane *const *members, uint32_t i,
+                         uint32_t *places, uint32_t mask)
+{
+    const char *name = name_of(members[i]);
+    uint32_t at = (uint32_t)subject_hash(name, strlen(name), dest->hash) & mask;
+    while (places[at] && strcmp(name, name_of(members[dest->groups[places[at] - 1].first])) != 0)
+        at = (at + 1) & mask;
+    if (!places[at]) {
+        dest->groups[dest->n_groups].first = i;
+        places[at] = ++dest->n_groups;
+    }
+    return places[at] - 1;
+}
+
+/* Group by group, and within one in the order that they have; `groups` is the group of each. */
+static void place_members(struct dest *dest, struct lane *const *members, const uint32_t *groups,
+                          uint32_t n)
+{
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < dest->n_groups; i++)
+        dest->groups[i].first = end += dest->groups[i].n;
+    for (uint32_t i = n; i-- > 0;) {
+        struct sub *sub = sub_of(members[i]);
+        dest->members[--dest->groups[groups[i]].first] =
+            (struct receiver){ sub->reg.client, audience_ref(&sub->reg.lane.solo) };
+        note(dest, sub);
+    }
+    dest->n_members = n;
+}
+
+/* false: no memory. */
+static bool group_by_name(struct dest *dest, struct lane *const *members, uint32_t n)
+{
+    uint32_t n_places = 2;
+    while (n_places < 2 * n)
+        n_places *= 2;
+    uint32_t *places = calloc(n_places + n, sizeof *places);
+    if (!places)
+        return false;
+    uint32_t *groups = places + n_places;
+    for (uint32_t i = 0; i < n; i++) {
+        groups[i] = group_of(dest, members, i, places, n_places - 1);
+        dest->groups[groups[i]].n++;
+    }
+    place_members(dest, members, groups, n);
+    free(places);
+    return true;
+}
+
+static bool add_groups(struct dest *dest, const struct found *found,
+                       struct found_client *const *order)
+{
+    uint32_t n = found->lists[FOUND_GROUPED].n;
     if (n == 0)
         return true;
+    struct lane **members = found_by_client(found, FOUND_GROUPED, order);
     dest->members = calloc(n, sizeof *dest->members);
     dest->groups = calloc(n, sizeof *dest->groups);
     dest->picks = calloc(n, sizeof *dest->picks);
-    if (!dest->members || !dest->groups || !dest->picks)
-        return false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (i == 0 || strcmp(sub_group(subs[i]), sub_group(subs[i - 1])) != 0)
-            dest->groups[dest->n_groups++].first = i;
-        dest->groups[dest->n_groups - 1].n++;
-        dest->members[dest->n_members++] =
-            (struct receiver){ subs[i]->reg.client, audience_ref(&subs[i]->reg.lane.solo) };
-        note(dest, subs[i]);
-    }
+    bool ok =
+        members && dest->members && dest->groups && dest->picks && group_by_name(dest, members, n);
     dest->n_matched += dest->n_groups;
-    return true;
+    dest->n_bytes += n * (sizeof *dest->members + sizeof *dest->groups + sizeof *dest->picks);
+    free(members);
+    return ok;
 }
 
-static bool add_services(struct dest *dest, const struct found *found)
+/* ---- services ------------------------------------------------------------------ */
+
+/* In order of their clients' ids, as the asks of a call are. */
+static bool add_services(struct dest *dest, const struct found *found,
+                         struct found_client *const *order)
 {
-    if (found->n_services == 0)
+    uint32_t n = found->lists[FOUND_SERVICES].n;
+    if (n == 0)
         return true;
-    dest->services = calloc(found->n_services, sizeof(struct service *));
-    if (!dest->services)
-        return false;
-    memcpy(dest->services, found->services, found->n_services * sizeof(struct service *));
-    dest->n_services = found->n_services;
-    return true;
+    struct lane **lanes = found_by_client(found, FOUND_SERVICES, order);
+    dest->services = calloc(n, sizeof(struct service *));
+    bool ok = lanes && dest->services;
+    for (uint32_t i = 0; ok && i < found->clients.n; i++)
+        lanes_sort(lanes + order[i]->end - order[i]->n[1], order[i]->n[1]);
+    for (uint32_t i = 0; ok && i < n; i++)
+        dest->services[dest->n_services++] = (struct service *)lanes[i];
+    dest->n_bytes += n * sizeof(struct service *);
+    free(lanes);
+    return ok;
 }
 
-static bool fill(struct dest *dest, struct found *found)
+/* ---- the whole ------------------------------------------------------------------ */
+
+static bool fill(struct route *route, struct dest *dest, const struct found *found)
 {
     if (found->failed)
         return false;
-    if (found->n_subs > 1)
-        qsort(found->subs, found->n_subs, sizeof(struct sub *), order_subs);
-    if (found->n_services > 1)
-        qsort(found->services, found->n_services, sizeof(struct service *), order_services);
-    if (found->n_subs > 0) { /* else there is no array */
-        uint32_t n_plain = count_plain(found);
-        if (!add_plain(dest, found->subs, n_plain) ||
-            !add_groups(dest, found->subs + n_plain, found->n_subs - n_plain))
-            return false;
-    }
-    dest->shared &= !dest->one_by_one;
-    return add_services(dest, found);
+    if (found->clients.n == 0)
+        return true;
+    if (found->lists[FOUND_PLAIN].n == 1 && found->clients.n == 1 &&
+        !found->lists[FOUND_GROUPED].n && !found->lists[FOUND_SERVICES].n)
+        return add_only(dest, found);
+    struct found_client **order = found_order(found);
+    bool ok = order && add_plain(route, dest, found, order) && add_groups(dest, found, order) &&
+              add_services(dest, found, order);
+    free(order);
+    return ok;
 }
 
-/* Its arrays have a place for each subscription found, whatever became of it. */
-static size_t cost_of(const struct dest *dest, const struct found *found)
+struct dest *dest_make(struct route *route, const struct dest_key *key)
 {
-    size_t place = sizeof(struct receiver) + sizeof(struct dest_group) + sizeof(struct pick);
-    size_t cost = sizeof *dest + 2 + dest->subject_len + found->n_subs * place +
-                  found->n_services * sizeof(struct service *);
-    for (uint32_t i = 0; i < dest->n_receivers; i++) {
-        const struct audience *to = dest->receivers[i].to;
-        cost += to->n > 1 ? sizeof *to + to->n * sizeof(struct lane *) : 0;
-    }
-    return cost;
-}
-
-struct dest *dest_make(struct route *route, const char *subject, size_t len)
-{
-    struct found found = {
-        .slab = &route->slab,
-        .subject = subject,
-        .subject_len = len,
-    };
-    struct dest *dest = dest_new(route, subject, len);
-    if (dest) {
-        index_match(&route->index, subject, len, collect, &found);
-        forget_counts(&found);
-        if (found.overdone)
-            route->overdone = found.overdone;
-        if (fill(dest, &found))
-            dest->n_bytes = cost_of(dest, &found);
-        else
-            dest = dest_free(dest);
-    }
-    free(found.subs);
-    free(found.services);
+    struct found found;
+    struct dest *dest = dest_new(route, key);
+    if (!dest)
+        return NULL;
+    found_make(&found, &route->index, key->subject, key->len);
+    if (found.overdone)
+        route->overdone = found.overdone;
+    if (!fill(route, dest, &found))
+        dest = dest_free(dest);
+    else
+        dest->shared &= !dest->one_by_one;
+    found_deinit(&found);
     return dest;
 }

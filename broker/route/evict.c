@@ -23,11 +23,12 @@ static bool is_over(struct conn *conn, uint64_t *since_ns, bool went_on)
     return now - *since_ns >= HOLD_PATIENCE_MS * MS;
 }
 
-/* The peer takes nothing of what the kernel holds for it. */
+/* The peer takes nothing of what the kernel holds for it. That may be as much as it was a while
+ * ago, if more has been written meanwhile. */
 static bool output_stands_still(struct conn *conn)
 {
     int unread = sys_outq(conn->io.fd);
-    bool went_on = unread != conn->unread;
+    bool went_on = unread != conn->unread || conn->sent_ns > conn->unread_ns;
     conn->unread = unread;
     return is_over(conn, &conn->unread_ns, went_on) && unread > 0;
 }

@@ -167,17 +167,22 @@ static inline bool may_ask(struct client *client, uint64_t reference, uint32_t n
 
 /* A call whose deadline runs and whose token stands in the frame. NULL: the client was told why
  * there is none. */
-static inline struct call *begin(struct route *route, struct client *client, const struct parcel *parcel,
-                          uint32_t n_asks)
+static inline struct call *begin(struct route *route, struct client *client,
+                                 const struct parcel *parcel, struct dest *dest, uint32_t n_asks)
 {
     const struct frame *frame = parcel->frame;
     if (!may_ask(client, frame->token, n_asks))
         return NULL;
-    struct call *call = call_new(route, client, frame->token, frame->timeout_ms, n_asks);
-    if (call)
+    struct topic *topic = dest_topic(dest);
+    struct call *call =
+        topic ? call_new(route, client, frame->token, frame->timeout_ms, n_asks) : NULL;
+    if (call) {
+        call->topic = topic;
         store_be64(parcel->block->data + parcel->off + FRAME_AT_TOKEN, call->token);
-    else
+    } else {
+        topic_unref(topic);
         request_refuse(client, frame->token, STATUS_NO_MEMORY, NULL);
+    }
     return call;
 }
 
@@ -194,7 +199,7 @@ static void send_one(struct route *route, struct client *client, const struct pa
                        nobody ? NULL : what_is_full(dest));
         return;
     }
-    struct call *call = begin(route, client, parcel, 1);
+    struct call *call = begin(route, client, parcel, dest, 1);
     if (!call)
         return;
     call->counts.asked = 1;
@@ -231,7 +236,7 @@ static void send_all(struct route *route, struct client *client, const struct pa
         request_refuse(client, parcel->frame->token, STATUS_NO_SERVER, NULL);
         return;
     }
-    struct call *call = begin(route, client, parcel, dest->n_services);
+    struct call *call = begin(route, client, parcel, dest, dest->n_services);
     if (!call)
         return;
     call->survey = true;

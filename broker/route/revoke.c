@@ -3,57 +3,77 @@
 #include "broker/route/request.h"
 #include "broker/route/route.h"
 
-static struct ask *find_asked(struct client *server, const struct service *service)
+/* To tell somebody of an end may be the end of others: so they are found again by their tokens. */
+enum { AT_A_TIME = 512 };
+
+static bool may(const struct client *client, enum policy_verb verb, const struct call *call)
 {
-    struct ask *ask = server->asks;
-    while (ask && ask->service != service)
-        ask = ask->next;
-    return ask;
+    return rights_check(client->rights, verb, call->topic->text, call->topic->len).allowed;
 }
 
-void revoke_served(struct route *route, struct service *service)
+/* ---- what was asked of a server ------------------------------------------------ */
+
+static unsigned find_refused_asks(const struct client *server, uint64_t tokens[AT_A_TIME])
 {
-    struct client *server = service->reg.client;
-    struct ask *ask;
-    while (conn_is_live(&server->conn) && (ask = find_asked(server, service))) {
-        if (!ask->call->survey) {
-            call_end(route, ask->call, STATUS_DENIED);
-            continue;
+    unsigned n = 0;
+    for (const struct ask *ask = server->asks; ask && n < AT_A_TIME; ask = ask->next) {
+        if (!may(server, VERB_SERVE, ask->call))
+            tokens[n++] = ask->call->token;
+    }
+    return n;
+}
+
+static void end_ask(struct route *route, struct client *server, struct call *call)
+{
+    struct ask *ask = ask_find(call, server);
+    if (!ask)
+        return;
+    if (!call->survey) {
+        call_end(route, call, STATUS_DENIED);
+        return;
+    }
+    if (!ask_waits(ask))
+        request_cancel(server, call->token, STATUS_DENIED);
+    if (conn_is_live(&server->conn))
+        ask_gone(route, ask);
+}
+
+void revoke_served(struct route *route, struct client *server)
+{
+    uint64_t tokens[AT_A_TIME];
+    unsigned n = rights_all(server->rights, VERB_SERVE) ? 0 : AT_A_TIME;
+    while (n == AT_A_TIME && conn_is_live(&server->conn)) {
+        n = find_refused_asks(server, tokens);
+        for (unsigned i = 0; i < n && conn_is_live(&server->conn); i++) {
+            struct call *call = call_find(&route->calls, tokens[i]);
+            if (call)
+                end_ask(route, server, call);
         }
-        if (!ask_waits(ask))
-            request_cancel(server, ask->call->token, STATUS_DENIED);
-        if (conn_is_live(&server->conn))
-            ask_gone(route, ask);
     }
 }
 
-static bool may_ask(const struct client *client, const struct ask *ask)
-{
-    struct route *route = client->route;
-    char pattern[MAX_SUBJECT + 1];
-    const struct node *node = slab_at(&route->slab, ask->service->reg.node);
-    if (!node) /* it does not serve any more, and answers what it was asked before */
-        return false;
-    size_t len = index_pattern(&route->index, node, pattern);
-    return rights_every(client->rights, VERB_REQUEST, pattern, len).allowed;
-}
+/* ---- what a client asked -------------------------------------------------------- */
 
-static struct call *find_refused(struct client *client)
+static unsigned find_refused_calls(const struct client *client, uint64_t tokens[AT_A_TIME])
 {
-    for (struct call *call = client->calls; call; call = call->next) {
-        for (uint32_t i = 0; i < call->n_asks; i++) {
-            if (call->asks[i].state == ASK_OPEN && !may_ask(client, &call->asks[i]))
-                return call;
-        }
+    unsigned n = 0;
+    for (const struct call *call = client->calls; call && n < AT_A_TIME; call = call->next) {
+        if (!may(client, VERB_REQUEST, call))
+            tokens[n++] = call->token;
     }
-    return NULL;
+    return n;
 }
 
 void revoke_requests(struct route *route, struct client *client)
 {
-    struct call *call;
-    if (rights_all(client->rights, VERB_REQUEST))
-        return;
-    while (conn_is_live(&client->conn) && (call = find_refused(client)))
-        call_end(route, call, STATUS_DENIED);
+    uint64_t tokens[AT_A_TIME];
+    unsigned n = rights_all(client->rights, VERB_REQUEST) ? 0 : AT_A_TIME;
+    while (n == AT_A_TIME && conn_is_live(&client->conn)) {
+        n = find_refused_calls(client, tokens);
+        for (unsigned i = 0; i < n && conn_is_live(&client->conn); i++) {
+            struct call *call = call_find(&route->calls, tokens[i]);
+            if (call)
+                call_end(route, call, STATUS_DENIED);
+        }
+    }
 }

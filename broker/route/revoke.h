@@ -1,13 +1,13 @@
-/* Revocation: what ends when somebody may not do any more what it did (a new policy). */
+/* Revocation: which open requests end when somebody may not do any more what it did (a new
+ * policy). What decides is the subject of the request itself, as if it were asked now. */
 #pragma once
 
 struct client;
 struct route;
-struct service;
 
-/* The open requests that went to this service end: their requesters hear DENIED (of a survey: that
- * this one is gone), the server CANCEL. */
-void revoke_served(struct route *route, struct service *service);
-/* The open requests of the client to services that it may not be answered by: those of which it may
- * not request every subject. */
+/* Those that the client was asked, and may not serve now: their requesters hear DENIED (of a survey:
+ * that this one is gone), the client CANCEL. Whether the service is still registered does not
+ * matter. */
+void revoke_served(struct route *route, struct client *server);
+/* Those that the client asked, and may not request now: it hears DENIED. */
 void revoke_requests(struct route *route, struct client *client);

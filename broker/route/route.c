@@ -29,6 +29,7 @@ int route_init(struct route *route, struct net *net, const struct route_ops *ops
 void route_deinit(struct route *route)
 {
     route->dests = dest_cache_free(route->dests);
+    row_forget_all(route);
     index_deinit(&route->index);
     call_table_deinit(route);
     slab_deinit(&route->slab);

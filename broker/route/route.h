@@ -11,6 +11,7 @@
 #include "broker/route/calls.h"
 #include "broker/route/client.h"
 #include "broker/route/index.h"
+#include "broker/route/row.h"
 #include "broker/route/run.h"
 #include "broker/route/subs.h"
 
@@ -32,6 +33,7 @@ struct route {
     struct slab slab;    /* of subscriptions, services and the index */
     struct index index;
     struct dest_cache *dests;
+    struct row *rows[ROWS_KEPT]; /* the latest, by their clients' ids */
     struct call_table calls;
     struct run run;
     uint64_t generation; /* of subscriptions, services, membership */

@@ -6,7 +6,10 @@
 #include "broker/route/hold.h"
 #include "broker/route/route.h"
 
-enum { READ_MESSAGES = 2048 }; /* of a read, small ones */
+enum {
+    READ_MESSAGES = 2048, /* of a read, small ones */
+    AS_DEAR_AS = 128,     /* bytes of input: a receiver by itself */
+};
 
 static uint32_t least32(uint64_t a, uint32_t b)
 {
@@ -185,6 +188,7 @@ bool run_begin(struct route *route, struct client *from, struct dest *dest, stru
     if (passes(route, dest, run)) {
         open_run(route, dest);
     } else {
+        net_look_sooner(route->net, dest->n_matched * AS_DEAR_AS);
         if (!deliver_one(route, run, dest))
             return false;
         count_routed(route, run, dest);

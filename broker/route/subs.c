@@ -178,6 +178,7 @@ static void registration_end(struct route *route, struct registration *reg)
     struct node *node = slab_at(&route->slab, reg->node);
     take_off(&route->slab, list_of(node, reg), reg);
     node_changed(route, node);
+    row_forget(route, reg->client);
     discharge(&reg->client->conn.account, reg, node);
     index_release(&route->index, node);
     reg->node = 0;

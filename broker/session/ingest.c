@@ -15,6 +15,11 @@
 enum {
     HEAD_BEFORE_SUBJECT = FRAME_AT_SUBJECT - FRAME_PREFIX,
     FRAMES_AHEAD = 8,
+    /* The clock is looked at after so much input; what is dear counts for more of it. */
+    LOOK_ALONE = 128 << 10,
+    LOOK_SHARED = 4 << 10,
+    CALL_MORE = 256,
+    SLOW_MORE = 1024,
 };
 
 /* The input at hand, and the subjects of its next frames: see look_ahead(). */
@@ -92,8 +97,8 @@ static void look_ahead(struct walk *walk, uint32_t p)
         const uint8_t *frame = walk->block->data + p;
         uint32_t len = load_be32(frame);
         if (len >= walk->to - p - FRAME_PREFIX || !is_fixed_message(frame, len) ||
-            !find_subject(walk->client->route, frame + FRAME_AT_SUBJECT,
-                          len - HEAD_BEFORE_SUBJECT, &walk->ahead[n]))
+            !find_subject(walk->client->route, frame + FRAME_AT_SUBJECT, len - HEAD_BEFORE_SUBJECT,
+                          &walk->ahead[n]))
             break;
         p += FRAME_PREFIX + len;
         n++;
@@ -118,8 +123,7 @@ static const struct dest_key *next_key(struct walk *walk, const uint8_t *frame)
 }
 
 /* One that it did not use of late, but somebody did. */
-static __attribute__((noinline)) struct dest *cached_dest(struct walk *walk,
-                                                        const uint8_t *frame)
+static __attribute__((noinline)) struct dest *cached_dest(struct walk *walk, const uint8_t *frame)
 {
     struct client *client = walk->client;
     const struct dest_key *key = next_key(walk, frame);
@@ -165,8 +169,7 @@ static inline bool take_known(struct walk *walk, uint32_t off, uint32_t len, enu
     store_be32(frame + FRAME_AT_WORD, word & ~WORD_BROKER);
     store_be64(frame + FRAME_AT_ID, client->conn.card->id);
     struct route *route = client->route;
-    bool routed =
-        run_add(route, &route->run, client, dest, walk->block, off, FRAME_PREFIX + len);
+    bool routed = run_add(route, &route->run, client, dest, walk->block, off, FRAME_PREFIX + len);
     client->n_messages += routed;
     *ret = routed ? HANDLED : WAITS;
     return true;
@@ -183,6 +186,7 @@ static inline bool take_call(const struct walk *walk, uint32_t off, uint32_t len
         return false;
     run_end(client->route);
     struct parcel parcel = { &frame, walk->block, off, FRAME_PREFIX + len };
+    net_look_sooner(client->route->net, CALL_MORE);
     if (!conn_is_live(&client->conn)) /* it may have ended with it */
         return true;
     if (frame.op == OP_REQUEST)
@@ -208,25 +212,50 @@ static bool length_is_good(struct client *client, uint32_t len)
     else
         snprintf(sentence, sizeof sentence, "a frame of %u bytes: 1 to %u are allowed", len, most);
     conn_end(&client->conn,
-             !client->said_hello ? STATUS_BAD_MAGIC : len ? STATUS_TOO_LARGE : STATUS_BAD_FRAME,
+             !client->said_hello ? STATUS_BAD_MAGIC
+             : len               ? STATUS_TOO_LARGE
+                                 : STATUS_BAD_FRAME,
              sentence);
     return false;
 }
 
-/* The long way. A walk through the index may have taken long: then others come first. */
-static enum handled take_slowly(const struct walk *walk, uint32_t off, uint32_t len,
-                                bool *ret_pause)
+/* The long way. A walk through the index may have taken long. */
+static enum handled take_slowly(const struct walk *walk, uint32_t off, uint32_t len)
 {
     const struct route *route = walk->client->route;
     uint64_t n_walked = route->counters->lookups_walked;
     enum handled handled = handle_frame(walk->client, walk->block, off, len);
-    *ret_pause = route->counters->lookups_walked != n_walked && net_round_is_long(route->net);
+    bool has_walked = route->counters->lookups_walked != n_walked;
+    net_look_sooner(route->net, has_walked ? LOOK_ALONE : SLOW_MORE);
     return handled;
+}
+
+/* ---- the turn ----------------------------------------------------------------- */
+
+static inline void look_later(const struct walk *walk, uint32_t p)
+{
+    struct net *net = walk->client->route->net;
+    net->look_at = p + (pace_is_shared(&net->quota->pace) ? LOOK_SHARED : LOOK_ALONE);
+}
+
+/* What its messages will cost when they are written counts as well, while others want a turn. */
+static __attribute__((noinline)) bool turn_is_over(const struct walk *walk, uint32_t p)
+{
+    struct route *route = walk->client->route;
+    const struct run *run = &route->run;
+    uint64_t n_delivered = 0;
+    look_later(walk, p);
+    if (pace_is_shared(&route->net->quota->pace)) {
+        n_delivered = walk->client->conn.account.user->pace.n_delivered;
+        n_delivered += run->dest ? (uint64_t)run->len * run->dest->n_matched : 0;
+    }
+    return net_turn_is_over(route->net, n_delivered);
 }
 
 uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
 {
     struct client *client = (struct client *)conn;
+    const struct net *net = conn->net;
     struct walk walk = { .client = client, .block = block, .to = to, .looked_to = from };
     uint32_t p = from;
     uint64_t n = 0;
@@ -234,24 +263,22 @@ uint32_t ingest(struct conn *conn, struct block *block, uint32_t from, uint32_t 
 
     if (client->conn.said_goodbye)
         return to - from;
+    look_later(&walk, from);
     while (to - p >= FRAME_PREFIX) {
         uint32_t len = load_be32(block->data + p);
         enum handled handled = HANDLED;
-        bool pause = false;
         if (len - 1 >= MAX_HELLO - FRAME_PREFIX && !length_is_good(client, len))
             break;
         if (to - p - FRAME_PREFIX < len)
             break;
         if (!take_known(&walk, p, len, &handled) && !take_call(&walk, p, len))
-            handled = take_slowly(&walk, p, FRAME_PREFIX + len, &pause);
+            handled = take_slowly(&walk, p, FRAME_PREFIX + len);
         n += handled != WAITS;
         if (handled != HANDLED || !conn_is_live(conn))
             break;
         p += FRAME_PREFIX + len;
-        if (pause) {
-            conn_pause(conn);
+        if (p >= net->look_at && p < to && turn_is_over(&walk, p))
             break;
-        }
     }
     run_end(client->route);
     client->route->counters->frames_in += n;

@@ -70,12 +70,10 @@ static unsigned find_refused(const struct client *client, uint32_t sids[SIDS_AT_
 static void end_registration(struct client *client, uint32_t sid)
 {
     struct registration *reg = sid_find(client, sid);
-    if (reg->lane.is_service) {
-        revoke_served(client->route, (struct service *)reg);
+    if (reg->lane.is_service)
         service_remove(client->route, (struct service *)reg);
-    } else {
+    else
         sub_remove(client->route, (struct sub *)reg);
-    }
     tell_ended(client, sid, STATUS_DENIED);
 }
 
@@ -100,7 +98,9 @@ static void review(struct session *session, struct client *client)
         conn_end(&client->conn, STATUS_DENIED, policy_sentence(rights, rule, sentence));
         return;
     }
-    end_refused(client);
+    revoke_served(client->route, client);
+    if (conn_is_live(&client->conn))
+        end_refused(client);
     if (conn_is_live(&client->conn))
         revoke_requests(client->route, client);
 }

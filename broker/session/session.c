@@ -55,13 +55,17 @@ static void on_ended(struct conn *conn, enum status status, const char *sentence
     event_left(client, status, sentence);
 }
 
-static void on_freed(struct conn *conn)
+static void client_free(struct client *client)
 {
-    struct client *client = (struct client *)conn;
     slab_give(client->refusal);
     rights_unref(client->rights);
     account_close(&client->conn.account);
     slab_give(client);
+}
+
+static void on_freed(struct conn *conn)
+{
+    client_free((struct client *)conn);
 }
 
 static void on_room(struct conn *conn)
@@ -185,8 +189,8 @@ static void log_refused(const struct principal *who, const char *sentence)
         log_info("connection refused: %s", sentence);
 }
 
-static void refuse(struct session *session, int fd, const struct principal *who,
-                   enum status status, const char *sentence)
+static void refuse(struct session *session, int fd, const struct principal *who, enum status status,
+                   const char *sentence)
 {
     struct counters *counters = session->counters;
     counters->refused_denied += status == STATUS_DENIED;
@@ -202,76 +206,97 @@ static void refuse(struct session *session, int fd, const struct principal *who,
     sys_close(fd);
 }
 
-/* STATUS_OK: *rights and *principal are taken over. */
-static enum status admit(struct session *session, int fd, struct principal *principal,
-                         struct rights *rights, const char *listener,
-                         struct quota_refusal *refusal)
+/* Charged, and nothing more yet. NULL: *ret_status says why, *refusal which limit it was. */
+static struct client *client_new(struct session *session, uid_t uid, enum status *ret_status,
+                                 struct quota_refusal *refusal)
 {
     struct client *client = slab_take(&session->route.slab, sizeof *client);
-    enum status status = STATUS_NO_MEMORY;
+    *ret_status = STATUS_NO_MEMORY;
     if (!client)
-        return status;
-    *client = (struct client){ .route = &session->route, .rights = rights };
-    status = account_open(&client->conn.account, &session->quota, principal->uid, refusal);
-    if (status == STATUS_OK &&
-        conn_start(&client->conn, &session->net, fd, principal, listener) < 0) {
-        account_close(&client->conn.account);
-        status = STATUS_NO_MEMORY;
-    }
-    if (status != STATUS_OK)
-        slab_give(client);
-    return status;
+        return NULL;
+    *client = (struct client){ .route = &session->route };
+    *ret_status = account_open(&client->conn.account, &session->quota, uid, refusal);
+    if (*ret_status == STATUS_OK)
+        return client;
+    slab_give(client);
+    return NULL;
 }
 
-static void admit_or_refuse(struct session *session, int fd, struct principal *principal,
-                            struct rights *rights, const char *listener)
+static enum status no_identity(int error)
 {
-    struct quota_refusal refusal;
-    char sentence[REFUSAL_TEXT_MAX];
-    enum status status = admit(session, fd, principal, rights, listener, &refusal);
-    if (status == STATUS_OK)
-        return;
-    bool is_limit = status == STATUS_QUOTA;
-    refuse(session, fd, principal, status, is_limit ? refusal_text(&refusal, sentence) : NULL);
-    if (is_limit)
-        refusal_log(&refusal, sentence);
-    rights_unref(rights);
+    return error == -ENOMEM ? STATUS_NO_MEMORY : STATUS_NO_IDENTITY;
 }
 
-static void admit_if_allowed(struct session *session, int fd, struct principal *principal,
-                             const char *listener)
+/* STATUS_OK: *principal and fd are taken over. */
+static enum status admit(struct session *session, struct client *client, int fd,
+                         struct principal *principal, const char *listener,
+                         char sentence[PERMIT_TEXT_MAX])
 {
     struct policy_peer peer = { KIND_UNIX, principal };
-    struct rights *rights = NULL;
+    int r = principal_complete(principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE);
+    if (r < 0)
+        return no_identity(r);
+    if (rights_of(session->policy, &peer, &client->rights) < 0)
+        return STATUS_NO_MEMORY;
+    const struct policy_rule *rule = policy_keeps_out(session, client->rights, principal);
+    if (rule) {
+        policy_sentence(client->rights, rule, sentence);
+        return STATUS_DENIED;
+    }
+    r = conn_start(&client->conn, &session->net, fd, principal, listener);
+    return r < 0 ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+static void admit_or_refuse(struct session *session, struct client *client, int fd,
+                            struct principal *principal, const char *listener)
+{
     char sentence[PERMIT_TEXT_MAX];
-    if (rights_of(session->policy, &peer, &rights) < 0) {
-        refuse(session, fd, principal, STATUS_NO_MEMORY, NULL);
+    enum status status = admit(session, client, fd, principal, listener, sentence);
+    if (status == STATUS_OK)
         return;
-    }
-    const struct policy_rule *rule = policy_keeps_out(session, rights, principal);
-    if (!rule) {
-        admit_or_refuse(session, fd, principal, rights, listener);
-        return;
-    }
-    refuse(session, fd, principal, STATUS_DENIED, policy_sentence(rights, rule, sentence));
-    rights_unref(rights);
+    refuse(session, fd, status == STATUS_NO_IDENTITY ? NULL : principal, status,
+           status == STATUS_DENIED ? sentence : NULL);
+    client_free(client);
+}
+
+static void refuse_charge(struct session *session, int fd, const struct principal *principal,
+                          enum status status, const struct quota_refusal *refusal)
+{
+    char sentence[REFUSAL_TEXT_MAX];
+    bool is_limit = status == STATUS_QUOTA;
+    refuse(session, fd, principal, status, is_limit ? refusal_text(refusal, sentence) : NULL);
+    if (is_limit)
+        refusal_log(refusal, sentence);
+}
+
+/* Many may come at once of whom few may stay: of the others nothing is asked but the uid. */
+static void adopt(struct session *session, int fd, struct principal *principal,
+                  const char *listener)
+{
+    struct quota_refusal refusal;
+    enum status status;
+    struct client *client = client_new(session, principal->uid, &status, &refusal);
+    if (client)
+        admit_or_refuse(session, client, fd, principal, listener);
+    else
+        refuse_charge(session, fd, principal, status, &refusal);
 }
 
 void session_adopt(struct session *session, int fd, const char *listener)
 {
     struct principal principal = PRINCIPAL_INIT;
     session->counters->accepted++;
-    int r = principal_from_socket(&principal, fd, PRINCIPAL_LABEL | PRINCIPAL_EXECUTABLE);
-    bool known = r == 0;
+    int r = principal_begin(&principal, fd);
     if (session->draining)
-        refuse(session, fd, known ? &principal : NULL, STATUS_SHUTTING_DOWN, NULL);
-    else if (!known || principal.uid == (uid_t)-1)
-        refuse(session, fd, NULL, r == -ENOMEM ? STATUS_NO_MEMORY : STATUS_NO_IDENTITY, NULL);
+        refuse(session, fd, r == 0 ? &principal : NULL, STATUS_SHUTTING_DOWN, NULL);
+    else if (r < 0)
+        refuse(session, fd, NULL, no_identity(r), NULL);
     else
-        admit_if_allowed(session, fd, &principal, listener);
+        adopt(session, fd, &principal, listener);
     principal_deinit(&principal);
 }
 
+/* To tell one may be the end of another, also of the next: then from the start. */
 void session_drain(struct session *session)
 {
     session->draining = true;
@@ -279,5 +304,7 @@ void session_drain(struct session *session)
     for (struct conn *conn = session->net.all, *next; conn; conn = next) {
         next = conn->next;
         conn_end(conn, STATUS_SHUTTING_DOWN, NULL);
+        if (next && next->state == CONN_DEAD)
+            next = session->net.all;
     }
 }

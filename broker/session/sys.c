@@ -96,9 +96,11 @@ void sys_request(struct client *client, const struct parcel *parcel)
     enum status status = body_is_good(frame) ? answer(service, frame, &out) : STATUS_BAD_FIELD;
     if (body.failed)
         status = STATUS_NO_MEMORY;
-    bool told = status == STATUS_OK ? reply(client, frame->token, STATUS_OK, body.bytes.data,
-                                            body.bytes.size)
-                                    : reply_error(client, frame->token, status);
+    /* A reload may have ended who asked for it, and behind a GOODBYE nothing is said. */
+    bool told = conn_is_live(&client->conn) &&
+                (status == STATUS_OK
+                     ? reply(client, frame->token, STATUS_OK, body.bytes.data, body.bytes.size)
+                     : reply_error(client, frame->token, status));
     sys_body_deinit(&body);
     if (told && frame->mode == REQUEST_ALL && conn_is_live(&client->conn)) {
         struct envelope end = { .op = OP_END };

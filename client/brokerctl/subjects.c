@@ -15,12 +15,13 @@ static const struct usage usage = {
     .raw = "print the broker's answers as they are, in msgpack",
 };
 
-/* {"workers": 3, "audit": 1} as "workers:3 audit:1" */
+/* {"workers": 3, "audit": 1} as "workers:3 audit:1"; +7 behind it: seven others. */
 static void add_groups(struct table *table, struct mp map)
 {
     _cleanup_text_ struct text text = TEXT_INIT;
     struct mp groups;
     struct mp_item head, name, count;
+    uint64_t more = mp_get_number(map, "more-groups");
 
     if (!mp_get(map, "groups", &groups) || !mp_next(&groups, &head) || head.type != MP_MAP)
         head.len = 0;
@@ -33,6 +34,8 @@ static void add_groups(struct table *table, struct mp map)
         text_add(&text, name.data, name.len);
         text_printf(&text, ":%" PRIu64, count.number);
     }
+    if (more)
+        text_printf(&text, " +%" PRIu64, more);
     if (!text.len)
         text_char(&text, '-');
     table_cell(table, text.data, text.len);

@@ -176,8 +176,10 @@ bool calls_scan_end(broker *b, uint64_t ref, uint64_t status)
     return true;
 }
 
-/* A part of an answer, or all of it. */
-static inline void take_part(struct broker_call *call, const struct frame *frame)
+/* A part of an answer, or all of it. Inline whatever the compiler's estimate says of
+ * it, which counts what checks the lengths of copies: 28 instructions of a request. */
+static inline __attribute__((always_inline)) void take_part(struct broker_call *call,
+                                                             const struct frame *frame)
 {
     struct broker_result result = { 0 };
     struct broker_message message;

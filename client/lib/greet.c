@@ -3,6 +3,7 @@
 
 #include "client/lib/conn.h"
 #include "client/lib/deadline.h"
+#include "client/lib/farewell.h"
 #include "client/lib/handle.h"
 #include "client/lib/output.h"
 #include "client/lib/post.h"
@@ -108,8 +109,8 @@ static void begin(broker *b)
 bool greet_welcome(broker *b, const struct envelope *envelope)
 {
     if (envelope->welcome.version != PROTO_VERSION) {
-        conn_lost(b, BROKER_E_BAD_VERSION, "%s speaks version %llu, this library %d", b->url,
-                  (unsigned long long)envelope->welcome.version, PROTO_VERSION);
+        farewell(b, BROKER_E_BAD_VERSION, "%s speaks version %llu, this library %d", b->url,
+                 (unsigned long long)envelope->welcome.version, PROTO_VERSION);
         return true;
     }
     if (!read_welcome(b, envelope))

@@ -5,6 +5,7 @@
 
 #include "client/lib/conn.h"
 #include "client/lib/deadline.h"
+#include "client/lib/farewell.h"
 #include "client/lib/handle.h"
 #include "client/lib/output.h"
 #include "client/lib/scan.h"
@@ -19,7 +20,8 @@ static int read_failed(broker *b, ssize_t n)
         conn_lost(b, BROKER_E_VANISHED, NULL);
         break;
     case -EBADMSG:
-        conn_lost(b, BROKER_E_UNEXPECTED_FDS, NULL);
+        farewell(b, BROKER_E_UNEXPECTED_FDS, "%s",
+                 broker_status_text(BROKER_E_UNEXPECTED_FDS));
         break;
     case -ENOMEM:
         conn_lost(b, BROKER_E_NO_MEMORY, "no memory for what is to be read");

@@ -157,6 +157,11 @@ int outbox_keep(struct outbox *outbox, const struct iovec *rest, bool is_message
     return 0;
 }
 
+bool outbox_is_between_frames(const struct outbox *outbox)
+{
+    return outbox->start >= outbox->torn && first_unsent(outbox) == outbox->start;
+}
+
 static bool is_message(const uint8_t *frame, size_t left)
 {
     /* All that we write has the short forms: array, opcode. */

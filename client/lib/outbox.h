@@ -60,5 +60,8 @@ int outbox_send(struct outbox *outbox, int fd, struct iovec *extra);
  * 0 or -ENOMEM. */
 int outbox_keep(struct outbox *outbox, const struct iovec *rest, bool is_message);
 
+/* Whether the last byte that the kernel took was the last of a frame. */
+bool outbox_is_between_frames(const struct outbox *outbox);
+
 /* How many MESSAGE frames were not wholly sent. */
 uint64_t outbox_unsent(const struct outbox *outbox);

@@ -15,9 +15,17 @@ struct peer {
     char label[];
 };
 
+/* What is missing has no place either, and nothing may be added to that (C11 6.5.6). */
+static struct cursor cursor_of(const struct piece *raw)
+{
+    const uint8_t *p = raw->p;
+
+    return (struct cursor){ p, raw->len > 0 ? p + raw->len : p };
+}
+
 static bool read_pid(const struct piece *raw, pid_t *ret)
 {
-    struct cursor cursor = { raw->p, (const uint8_t *)raw->p + raw->len };
+    struct cursor cursor = cursor_of(raw);
     uint64_t pid = 0;
 
     if (raw->len > 0 && !cursor_nil(&cursor) && (!cursor_uint(&cursor, &pid) || pid > INT32_MAX))
@@ -28,7 +36,7 @@ static bool read_pid(const struct piece *raw, pid_t *ret)
 
 static bool read_groups(const struct piece *raw, gid_t *ret, size_t *ret_n)
 {
-    struct cursor cursor = { raw->p, (const uint8_t *)raw->p + raw->len };
+    struct cursor cursor = cursor_of(raw);
     uint32_t n = 0;
 
     if (raw->len > 0 && !cursor_nil(&cursor) && !cursor_array(&cursor, &n))

@@ -2,6 +2,7 @@
 
 #include "client/lib/conn.h"
 #include "client/lib/dispatch.h"
+#include "client/lib/farewell.h"
 #include "client/lib/handle.h"
 #include "client/lib/text.h"
 
@@ -129,21 +130,74 @@ static const scan_fn scans[] = {
     [OP_CANCEL] = scan_cancel,
 };
 
-bool scan_bad(broker *b, const char *what)
-{
-    conn_lost(b, BROKER_E_BAD_FRAME, "from the broker: %s breaks the wire format", what);
-    return false;
-}
-
 static bool is_data(int op)
 {
     return op >= OP_MESSAGE && op <= OP_REPLY;
 }
 
+/* What breaks the wire: each says what and where, and ends the connection. Always false. */
+
+/* What is no brokerd says so with its first frame. */
+static bool scan_stranger(broker *b)
+{
+    farewell(b, BROKER_E_BAD_MAGIC, "%s: what answers is no brokerd", b->url);
+    return false;
+}
+
+static bool scan_bad_length(broker *b, const uint8_t *frame)
+{
+    uint32_t len = load_be32(frame);
+
+    if (b->state == STATE_GREETING)
+        return scan_stranger(b);
+    if (len == 0)
+        farewell(b, BROKER_E_BAD_FRAME, "from the broker: a frame of no bytes");
+    else
+        farewell(b, BROKER_E_TOO_LARGE, "from the broker: a frame of %u bytes, the limit is %d",
+                 len, MAX_FRAME);
+    return false;
+}
+
+static bool scan_bad_opcode(broker *b, int op)
+{
+    if (b->state == STATE_GREETING)
+        return scan_stranger(b);
+    if (op < 0)
+        farewell(b, BROKER_E_BAD_FRAME, "from the broker: a frame that begins with no opcode");
+    else if (op == OP_WELCOME)
+        farewell(b, BROKER_E_BAD_OPCODE, "from the broker: a second WELCOME");
+    else
+        farewell(b, BROKER_E_BAD_OPCODE, "from the broker: opcode 0x%02x", (unsigned)op);
+    return false;
+}
+
+/* Read again, for the place. */
+static bool scan_bad_frame(broker *b, const uint8_t *frame, size_t size, int op)
+{
+    union {
+        struct frame frame;
+        struct envelope envelope;
+    } ignored;
+    size_t at = 0, len = size - FRAME_PREFIX;
+    const char *name = opcode_name((uint8_t)op);
+
+    if (op == OP_WELCOME && b->state != STATE_GREETING)
+        return scan_bad_opcode(b, op);
+    bool well = is_data(op) ? frame_read(&ignored.frame, frame + FRAME_PREFIX, len, &at)
+                            : envelope_read(&ignored.envelope, frame + FRAME_PREFIX, len, &at);
+
+    if (well)
+        farewell(b, BROKER_E_BAD_FRAME, "from the broker: a %s that no broker may send", name);
+    else
+        farewell(b, BROKER_E_BAD_FRAME,
+                 "from the broker: byte %zu of a %s frame breaks the wire format", at, name);
+    return false;
+}
+
 static bool scan_data(broker *b, const uint8_t *frame, size_t size, int op, struct parsed *ret)
 {
     if (!message_read(&ret->frame, frame, size))
-        return scan_bad(b, opcode_name((uint8_t)op));
+        return scan_bad_frame(b, frame, size, op);
     ret->is_data = true;
     ret->done = op == OP_REPLY && calls_scan_reply(b, &ret->frame);
     return true;
@@ -154,7 +208,7 @@ static bool scan_control(broker *b, const uint8_t *frame, size_t size, int op,
 {
     if (!envelope_read(&ret->envelope, frame + FRAME_PREFIX, size - FRAME_PREFIX, NULL) ||
         !scans[op](b, &ret->envelope, &ret->done))
-        return b->fd >= 0 ? scan_bad(b, opcode_name((uint8_t)op)) : false;
+        return b->fd >= 0 ? scan_bad_frame(b, frame, size, op) : false;
     return b->fd >= 0;
 }
 
@@ -166,22 +220,16 @@ bool scan_frame(broker *b, const uint8_t *frame, size_t size, struct parsed *ret
     ret->bytes = frame;
     ret->size = size;
     if (size == SIZE_MAX)
-        return scan_bad(b, "the length of a frame");
+        return scan_bad_length(b, frame);
     op = envelope_opcode(frame + FRAME_PREFIX, size - FRAME_PREFIX);
-    if (op < 0)
-        return scan_bad(b, "an envelope");
-    if (b->state == STATE_GREETING && op != OP_WELCOME && op != OP_GOODBYE) {
-        conn_lost(b, BROKER_E_BAD_MAGIC, "%s: what answers is no brokerd", b->url);
-        return false;
-    }
+    if (op < 0 || (b->state == STATE_GREETING && op != OP_WELCOME && op != OP_GOODBYE))
+        return scan_bad_opcode(b, op);
     if (opcode_skippable((uint8_t)op)) {
         ret->done = true;
         return true;
     }
-    if (!(opcode_from((uint8_t)op) & FROM_B)) {
-        conn_lost(b, BROKER_E_BAD_OPCODE, "from the broker: opcode 0x%02x", (unsigned)op);
-        return false;
-    }
+    if (!(opcode_from((uint8_t)op) & FROM_B))
+        return scan_bad_opcode(b, op);
     return is_data(op) ? scan_data(b, frame, size, op, ret)
                        : scan_control(b, frame, size, op, ret);
 }

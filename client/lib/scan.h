@@ -36,5 +36,3 @@ struct parsed {
 bool scan_frame(broker *b, const uint8_t *frame, size_t size, struct parsed *ret);
 /* Reads one that was scanned before. */
 void scan_again(const uint8_t *frame, size_t size, struct parsed *ret);
-/* The wire is broken: says where, and ends the connection. Always false. */
-bool scan_bad(broker *b, const char *what);

@@ -115,27 +115,43 @@ static void fetch_label(struct principal *who, int fd)
         who->label = label;
 }
 
-int principal_from_socket(struct principal *ret, int fd, unsigned wanted)
+int principal_begin(struct principal *ret, int fd)
 {
-    __attribute__((cleanup(principal_deinit))) struct principal who = PRINCIPAL_INIT;
+    struct principal who = PRINCIPAL_INIT;
     int r = fetch_cred(&who, fd);
 
     if (r == 0)
-        r = fetch_groups(&who, fd);
+        *ret = who;
+    return r;
+}
+
+int principal_complete(struct principal *who, int fd, unsigned wanted)
+{
+    int r = fetch_groups(who, fd);
+
     if (r < 0)
         return r;
     if (wanted & (PRINCIPAL_PIDFD | PRINCIPAL_EXECUTABLE))
-        fetch_pidfd(&who, fd);
+        fetch_pidfd(who, fd);
     if (wanted & PRINCIPAL_EXECUTABLE)
-        who.executable = executable_of(who.pid, who.pidfd);
+        who->executable = executable_of(who->pid, who->pidfd);
     if (!(wanted & PRINCIPAL_PIDFD))
-        who.pidfd = sys_close(who.pidfd);
+        who->pidfd = sys_close(who->pidfd);
     if (wanted & PRINCIPAL_LABEL)
-        fetch_label(&who, fd);
-
-    *ret = who;
-    who = (struct principal)PRINCIPAL_INIT;
+        fetch_label(who, fd);
     return 0;
+}
+
+int principal_from_socket(struct principal *ret, int fd, unsigned wanted)
+{
+    struct principal who = PRINCIPAL_INIT;
+    int r = principal_begin(&who, fd);
+
+    if (r == 0)
+        r = principal_complete(&who, fd, wanted);
+    if (r == 0)
+        *ret = who;
+    return r;
 }
 
 void principal_deinit(struct principal *who)

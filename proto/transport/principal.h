@@ -40,6 +40,14 @@ enum {
  * whatever errno they end in. The caller owns *ret. socket(7), unix(7). */
 int principal_from_socket(struct principal *ret, int fd, unsigned wanted);
 
+/* The same in two steps, for who refuses most of those that come: first uid, gid and pid, which
+ * are one system call and own nothing (so *ret need not be completed, nor deinited); -errno as
+ * above, and *ret is untouched. */
+int principal_begin(struct principal *ret, int fd);
+/* Then the groups and what is wanted, into what principal_begin has begun. On failure it is as it
+ * was. */
+int principal_complete(struct principal *who, int fd, unsigned wanted);
+
 /* Idempotent, safe on PRINCIPAL_INIT; closes the pidfd. */
 void principal_deinit(struct principal *who);
 

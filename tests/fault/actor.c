@@ -72,7 +72,8 @@ void actor_read(struct actor *actor)
         actor_take(actor);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         actor->over = true;
-        actor->cut = n < 0 || actor->in.at < actor->in.len;
+        actor->torn = actor->in.at < actor->in.len;
+        actor->cut = n < 0 || actor->torn;
         actor->is_shut = true;
         actor->out.at = actor->out.len = 0;
     }

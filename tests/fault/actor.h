@@ -73,6 +73,7 @@ struct actor {
     bool deaf;    /* it does not read */
     bool over;    /* the broker has ended the stream */
     bool cut;     /* ... within a frame, or by a reset */
+    bool torn;    /* ... within a frame: behind its half nothing can be said */
     bool may_end; /* that it is ended belongs to the scenario */
     bool is_shut; /* nothing can be written any more */
     bool leaves;  /* it has said GOODBYE, and half-closes when that is written */

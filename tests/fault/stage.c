@@ -274,7 +274,7 @@ void stage_check(struct stage *stage)
 {
     int groups = 0;
 
-    stage->n_ended = stage->n_untold = 0;
+    stage->n_ended = stage->n_untold = stage->n_silent = 0;
     for (size_t i = 0; i < stage->n_actors; i++) {
         const struct actor *actor = stage->actors[i];
         for (size_t j = 0; j < actor->n_tallies; j++) {
@@ -284,6 +284,7 @@ void stage_check(struct stage *stage)
         if ((actor->over || actor->farewell >= 0) && !actor->may_end) {
             stage->n_ended++;
             stage->n_untold += actor->farewell < 0;
+            stage->n_silent += actor->farewell < 0 && !actor->torn;
         }
     }
     for (int group = 1; groups >> group; group++) {

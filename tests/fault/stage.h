@@ -33,6 +33,7 @@ struct stage {
     unsigned
         n_ended; /* connections that the broker ended, though nothing in the scenario asks for it */
     unsigned n_untold; /* of them: without a GOODBYE */
+    unsigned n_silent; /* of them: though it could be said */
 };
 
 /** @p config and @p broker are for scenarios that change the one and send signals to the other. No actors yet. */

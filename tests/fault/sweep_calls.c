@@ -44,6 +44,12 @@ static const struct pair *loop_pairs(const struct rig *rig, size_t *ret_n)
     return polls ? poll_pairs : epoll_pairs;
 }
 
+static void print_pairs(size_t n, unsigned step)
+{
+    print_message("  %zu pairs of a call and an errno, each at %u of its first %d places\n", n,
+                  (PAIR_OCCURRENCES + step - 1) / step, PAIR_OCCURRENCES);
+}
+
 void sweep_pairs(struct rig *rig, unsigned step)
 {
     size_t n;
@@ -55,7 +61,7 @@ void sweep_pairs(struct rig *rig, unsigned step)
     for (size_t i = 0; i < n; i++)
         sweep_pair(rig, &of_loop[i], (unsigned)i % step, step);
     rig_stop(rig);
-    print_message("  %zu pairs of a call and an errno\n", KIT_LENGTH(peer_pairs) + n);
+    print_pairs(KIT_LENGTH(peer_pairs) + n, step);
 }
 
 /* -- strace ---------------------------------------------------------------------------------- */
@@ -113,7 +119,7 @@ void sweep_traced(struct rig *rig, unsigned step)
     for (size_t i = 0; i < n; i++)
         trace_pair(rig, &of_loop[i], (unsigned)(n_pairs++ % step), step);
     rig_stop(rig);
-    print_message("  %zu pairs of a call and an errno\n", n_pairs);
+    print_pairs(n_pairs, step);
 }
 
 /* -- every call ------------------------------------------------------------------------------ */

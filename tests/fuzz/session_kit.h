@@ -1,46 +1,21 @@
-/* What fuzz_session.c plays with: time and buffers that are ours, the input read piece
- * by piece, the session, and peers that check every frame they get.
+/* What fuzz_session.c plays with: the input read piece by piece, the session, and peers of three
+ * uids that check every frame they get. Sockets and time are fake_sockets.h's.
  */
 #pragma once
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "broker/route/route.h"
 #include "broker/session/session.h"
 #include "proto/envelope.h"
 #include "proto/frame.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fake_sockets.h"
+#include "tests/unit/scarce_pages.h"
 
-enum { PEERS = 4, HEARD_MAX = 1 << 20 };
+enum { PEERS = 4, HEARD_MAX = 256 << 10 };
 
-/* ---- time is ours ----------------------------------------------------------- */
+/* What the kernel lets wait for a peer, at first; so that queues block. */
+enum { PEER_ROOM = 2304 };
 
-static uint64_t skipped_ns;
-
-int clock_gettime(clockid_t clock, struct timespec *ts)
-{
-    long r = syscall(SYS_clock_gettime, clock, ts);
-    if (clock == CLOCK_MONOTONIC) {
-        uint64_t ns = (uint64_t)ts->tv_nsec + skipped_ns;
-        ts->tv_sec += (time_t)(ns / 1000000000);
-        ts->tv_nsec = (long)(ns % 1000000000);
-    }
-    return (int)r;
-}
-
-/* Buffers stay small, so that queues block. */
-int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-{
-    int small = 1;
-    if (level == SOL_SOCKET && (name == SO_SNDBUFFORCE || name == SO_SNDBUF))
-        return (int)syscall(SYS_setsockopt, fd, level, SO_SNDBUF, &small, sizeof small);
-    return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
-}
+static const uid_t peer_uids[PEERS + 1] = { 0, 1000, 1000, 1001, 1002 };
 
 /* ---- the input -------------------------------------------------------------- */
 
@@ -75,11 +50,12 @@ static inline const char *take_name(struct script *script)
 
 struct peer {
     int fd;         /* -1: not there */
+    int place;      /* among its like */
+    uint32_t last;  /* so many bytes more, and it closes, wherever that is; 0: it does not */
     bool deaf;      /* it does not read */
     bool shut;      /* it has half-closed */
     bool broke_out; /* it got something that must not follow: GOODBYE was the last */
     bool greeted;
-    uint8_t *heard;
     size_t n_heard;
     size_t n_parsed;
     uint64_t tokens[8]; /* of the last requests it was asked */
@@ -88,12 +64,43 @@ struct peer {
     uint64_t n_pongs;
 };
 
-static struct {
-    struct loop *loop;
+/* ---- the session ---------------------------------------------------------------- */
+
+/* A session and what is under it. It serves many plays, since each leaves nothing behind. */
+struct house {
+    struct loop *loop; /* NULL: it is to be made */
     struct session session;
     struct counters counters;
+    struct counters before; /* at the last look */
+    unsigned n_plays;
+};
+
+static struct house houses[2], *here; /* by loop */
+
+static struct {
     struct peer peers[PEERS];
+    uint8_t heard[PEERS + 1][HEARD_MAX];
+    bool moved;      /* the broker has done something since the last look */
+    uint32_t n_heap; /* allocations that it still gets when it runs next; UINT32_MAX: all */
 } world;
+
+/* Memory is scarce in between, once. */
+static inline void go_scarce(void)
+{
+    heap_left = world.n_heap;
+    world.n_heap = UINT32_MAX;
+    world.moved = true;
+}
+
+static inline void end_scarce(void)
+{
+    heap_left = UINT32_MAX;
+}
+
+static inline uint8_t *heard_by(const struct peer *peer)
+{
+    return world.heard[peer->place];
+}
 
 static inline void on_round(void *userdata)
 {
@@ -102,8 +109,10 @@ static inline void on_round(void *userdata)
 
 static inline void turn(int n)
 {
+    go_scarce();
     while (n-- > 0)
-        REQUIRE(loop_run_once(world.loop, 0) == 0);
+        REQUIRE(loop_run_once(here->loop, 0) == 0);
+    end_scarce();
 }
 
 static inline void check_control(struct peer *peer, const struct envelope *e)
@@ -167,7 +176,7 @@ static inline void check_frame(struct peer *peer, const uint8_t *body, size_t le
 static inline void parse(struct peer *peer)
 {
     while (peer->n_heard - peer->n_parsed >= FRAME_PREFIX) {
-        const uint8_t *p = peer->heard + peer->n_parsed;
+        const uint8_t *p = heard_by(peer) + peer->n_parsed;
         uint32_t len = load_be32(p);
         REQUIRE(len > 0 && len <= MAX_FRAME);
         if (peer->n_heard - peer->n_parsed - FRAME_PREFIX < len)
@@ -175,7 +184,7 @@ static inline void parse(struct peer *peer)
         check_frame(peer, p + FRAME_PREFIX, len);
         peer->n_parsed += FRAME_PREFIX + len;
     }
-    memmove(peer->heard, peer->heard + peer->n_parsed, peer->n_heard - peer->n_parsed);
+    memmove(heard_by(peer), heard_by(peer) + peer->n_parsed, peer->n_heard - peer->n_parsed);
     peer->n_heard -= peer->n_parsed;
     peer->n_parsed = 0;
 }
@@ -184,7 +193,7 @@ static inline void parse(struct peer *peer)
 static inline bool listen_to(struct peer *peer)
 {
     for (;;) {
-        ssize_t n = read(peer->fd, peer->heard + peer->n_heard, HEARD_MAX - peer->n_heard);
+        ssize_t n = read(peer->fd, heard_by(peer) + peer->n_heard, HEARD_MAX - peer->n_heard);
         if (n <= 0)
             return n < 0 && errno == EAGAIN;
         peer->n_heard += (size_t)n;
@@ -197,14 +206,19 @@ static inline void peer_close(struct peer *peer)
     if (peer->fd < 0)
         return;
     close(peer->fd);
-    free(peer->heard);
-    *peer = (struct peer){ .fd = -1 };
+    *peer = (struct peer){ .fd = -1, .place = peer->place };
 }
 
 static inline void say(struct peer *peer, const void *bytes, size_t len)
 {
-    if (!peer->shut && len > 0)
-        (void)!send(peer->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (peer->fd < 0 || peer->shut || len == 0)
+        return;
+    bool is_last = peer->last > 0 && peer->last <= len;
+    (void)!send(peer->fd, bytes, is_last ? peer->last : len, 0);
+    if (is_last)
+        peer_close(peer);
+    else if (peer->last > 0)
+        peer->last -= (uint32_t)len;
 }
 
 static inline void say_envelope(struct peer *peer, const struct envelope *envelope)
@@ -222,15 +236,22 @@ static inline void hello(struct peer *peer)
     say_envelope(peer, &e);
 }
 
-static inline void peer_open(struct peer *peer, bool polite)
+static inline void peer_open(struct peer *peer, int place, bool polite)
 {
     int pair[2];
-    *peer = (struct peer){ .fd = -1, .heard = malloc(HEARD_MAX) };
-    REQUIRE(peer->heard);
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, NULL, 0);
-    session_adopt(&world.session, pair[0], "fuzz");
-    peer->fd = pair[1];
+    *peer = (struct peer){ .fd = pair[1], .place = place };
+    fake_at(pair[0])->uid = peer_uids[place];
+    fake_at(pair[1])->room = PEER_ROOM;
+    go_scarce();
+    session_adopt(&here->session, pair[0], "fuzz");
+    end_scarce();
     if (polite)
         hello(peer);
+}
+
+/* The broker's end; NULL: it is closed. */
+static inline struct fake_socket *far_end(const struct peer *peer)
+{
+    return fake_at(peer->fd)->other;
 }

@@ -157,6 +157,24 @@ static void a_reload_out_of_descriptors(void **state)
 }
 
 /* While messages flow and files change all the time: what holds is always a whole. */
+/* GOODBYE is the last that it hears, and says by which rule. */
+static void who_reloads_itself_out_is_told(void **state)
+{
+    struct peer peer = { 0 };
+
+    (void)state;
+    begin("");
+    start();
+    peer_open(&peer, broker);
+    write_file("b.conf", "[rule \"out\"]\ndeny = connect\n");
+    peer_request(&peer, 1, "$SYS.reload", REQUEST_ONE, 5000);
+    const struct got *got = peer_expect(&peer, OP_GOODBYE);
+    assert_int_equal(got->control.goodbye.status, STATUS_DENIED);
+    assert_null(peer_next(&peer, RAW_DEADLINE_MS));
+    peer_close(&peer);
+    finish();
+}
+
 static void many_reloads(void **state)
 {
     static const char *const texts[] = {
@@ -200,6 +218,7 @@ int main(void)
         kit_test(what_is_no_file_stops_nobody),
         kit_test(for_administrators_only),
         kit_test(a_reload_out_of_descriptors),
+        kit_test(who_reloads_itself_out_is_told),
         kit_test(many_reloads),
     };
     return kit_run("reload", tests, KIT_LENGTH(tests));

@@ -75,6 +75,8 @@ static void the_command_line(void **state)
     EXPECT_EXIT(64, "--mode", "--mode", "");
     EXPECT_EXIT(64, "no such user", "--owner", "nobody-of-this-name");
     EXPECT_EXIT(64, "no such group", "--group", "4294967295");
+    EXPECT_EXIT(64, "root would keep every privilege", "--run-as", "root");
+    EXPECT_EXIT(64, "no such user", "--run-as", "nobody-of-this-name:0");
     EXPECT_EXIT(64, "--log-level", "--log-level", "loud");
     EXPECT_EXIT(64, "--listen", "--listen", "nonsense");
     EXPECT_EXIT(64, "--listen", "--listen", "unix:relative");

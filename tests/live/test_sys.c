@@ -252,7 +252,9 @@ static void subjects_in_pages(void **state)
         }
         n += list->size;
         more = sys_find(body.root, "next")->type != MSGPACK_OBJECT_NIL;
-        ask_len = (size_t)snprintf((char *)ask, sizeof ask, "\x81\xa5" "after%c%s",
+        ask_len = (size_t)snprintf((char *)ask, sizeof ask,
+                                   "\x81\xa5"
+                                   "after%c%s",
                                    (char)(0xa0 + strlen(last)), last);
         sys_free(&body);
     }
@@ -290,7 +292,7 @@ static void a_subject_and_who_is_there(void **state)
 /* Each subscription may be a group of its own: telling them apart must not stop the broker. */
 static void many_groups_at_one_pattern(void **state)
 {
-    enum { N_PEERS = 160, N_GROUPS = N_PEERS * MAX_OVERLAP };
+    enum { N_PEERS = 160, N_GROUPS = N_PEERS * MAX_OVERLAP, N_TOLD = 100 };
     static struct peer peers[N_PEERS];
     struct envelope sub = { .op = OP_SUB, .sub = { .pattern = { "a", 1 } } };
     char name[16];
@@ -302,7 +304,8 @@ static void many_groups_at_one_pattern(void **state)
         if (i % MAX_OVERLAP == 0)
             peer_open(peer, broker);
         sub.sub.sid = i + 1;
-        sub.sub.group = (struct piece){ name, (size_t)snprintf(name, sizeof name, "g%u", i * 7919 % N_GROUPS) };
+        sub.sub.group =
+            (struct piece){ name, (size_t)snprintf(name, sizeof name, "g%u", i * 7919 % N_GROUPS) };
         peer_send(peer, &sub);
         peer_expect(peer, OP_OK);
     }
@@ -311,11 +314,56 @@ static void many_groups_at_one_pattern(void **state)
     int64_t took_ms = (kit_now_ns() - start_ns) / 1000000;
     print_message("  %d groups in %d ms\n", N_GROUPS, (int)took_ms);
     assert_in_range(took_ms, 0, 1000);
-    const msgpack_object *groups = sys_find(&sys_list(body.root, "subjects")->ptr[0], "groups");
-    assert_int_equal(groups->via.map.size, N_GROUPS);
+    const msgpack_object *line = &sys_list(body.root, "subjects")->ptr[0];
+    assert_int_equal(sys_find(line, "groups")->via.map.size, N_TOLD);
+    assert_int_equal(sys_number(line, "more-groups"), N_GROUPS - N_TOLD);
     sys_free(&body);
     for (size_t i = 0; i < N_PEERS; i++)
         peer_close(&peers[i]);
+    finish();
+}
+
+/* A page has fewer patterns where they have much to tell. */
+static void long_lines_make_short_pages(void **state)
+{
+    enum { N_PATTERNS = 60, N_EACH = 100, ASK_MAX = 300 };
+    struct envelope sub = { .op = OP_SUB };
+    char pattern[16], name[70], ask[ASK_MAX], last[ASK_MAX] = "";
+    unsigned n_pages = 0, n_seen = 0;
+    bool more = true;
+
+    (void)state;
+    begin();
+    for (unsigned i = 0; i < N_PATTERNS * N_EACH; i++) {
+        sub.sub.sid = i + 1;
+        sub.sub.pattern = (struct piece){
+            pattern, (size_t)snprintf(pattern, sizeof pattern, "p.%03u", i / N_EACH)
+        };
+        sub.sub.group =
+            (struct piece){ name, (size_t)snprintf(name, sizeof name, "%064u", i) };
+        peer_send(&client, &sub);
+        peer_expect(&client, OP_OK);
+    }
+    while (more) {
+        size_t len = strlen(last);
+        size_t ask_len = (size_t)snprintf(ask, sizeof ask, "\x81\xa5" "after%c%s",
+                                          (int)(0xa0 + len), last);
+        sys_ask(&body, &client, "$SYS.subjects", ask, ask_len);
+        const msgpack_object_array *lines = sys_list(body.root, "subjects");
+        for (uint32_t i = 0; i < lines->size; i++) {
+            const msgpack_object *found = sys_find(&lines->ptr[i], "pattern");
+            snprintf(pattern, sizeof pattern, "p.%03u", n_seen++);
+            sys_expect_text(&lines->ptr[i], "pattern", pattern);
+            assert_int_equal(sys_find(&lines->ptr[i], "groups")->via.map.size, N_EACH);
+            snprintf(last, sizeof last, "%.*s", (int)found->via.str.size, found->via.str.ptr);
+        }
+        more = sys_find(body.root, "next")->type != MSGPACK_OBJECT_NIL;
+        assert_true(lines->size > 0);
+        sys_free(&body);
+        n_pages++;
+    }
+    assert_int_equal(n_seen, N_PATTERNS);
+    assert_in_range(n_pages, 8, N_PATTERNS);
     finish();
 }
 
@@ -396,6 +444,7 @@ int main(void)
         kit_test(subjects_in_pages),
         kit_test(a_subject_and_who_is_there),
         kit_test(many_groups_at_one_pattern),
+        kit_test(long_lines_make_short_pages),
         kit_test(bad_bodies),
         kit_test(what_is_not_there),
     };

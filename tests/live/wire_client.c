@@ -152,15 +152,41 @@ static void send_rest(int fd, const struct wire_case *c, size_t split)
     (void)shutdown(fd, SHUT_WR);
 }
 
-static void drain(int fd)
+/** All that the client still says, to its end, which may be a reset if it has not read everything. */
+static size_t drain(const struct peer *peer, uint8_t *ret, size_t size)
 {
-    char scrap[4096];
+    size_t len = peer->len - peer->at;
+    ssize_t n;
 
-    while (raw_recv(fd, scrap, sizeof scrap, WIRE_PATIENCE_MS) > 0)
-        ;
+    memcpy(ret, peer->in + peer->at, len);
+    while (len < size && (n = raw_recv(peer->fd, ret + len, size - len, WIRE_PATIENCE_MS)) > 0)
+        len += (size_t)n;
+    return len;
 }
 
-static void play(struct wire_client *wc, const struct wire_case *c, size_t split)
+/** The status of the GOODBYE that is the last it says; 0: its last is none. */
+static uint32_t last_goodbye(const struct peer *peer)
+{
+    static uint8_t bytes[64 << 10];
+    const size_t len = drain(peer, bytes, sizeof bytes);
+    uint64_t status = 0;
+    size_t size;
+
+    for (size_t at = 0; at < len; at += size) {
+        struct envelope e = { 0 };
+        size = len - at < FRAME_PREFIX ? len + 1 : FRAME_PREFIX + (size_t)load_be32(bytes + at);
+        if (size > len - at)
+            fail_msg("the library's last frame is not whole");
+        const uint8_t *frame = bytes + at + FRAME_PREFIX;
+        bool leaves = envelope_opcode(frame, size - FRAME_PREFIX) == OP_GOODBYE;
+        status =
+            leaves && envelope_read(&e, frame, size - FRAME_PREFIX, NULL) ? e.goodbye.status : 0;
+    }
+    return (uint32_t)status;
+}
+
+/** @return what its GOODBYE says, as last_goodbye() has it */
+static uint32_t play(struct wire_client *wc, const struct wire_case *c, size_t split)
 {
     bool busy = strcmp(c->state, "busy") == 0, greeting = strcmp(c->state, "greeting") == 0;
     char said = busy ? WIRE_BUSY : greeting ? WIRE_GREETING : WIRE_CONNECTED;
@@ -174,9 +200,10 @@ static void play(struct wire_client *wc, const struct wire_case *c, size_t split
     if (busy)
         take_ping(&peer);
     send_rest(peer.fd, c, split);
-    drain(peer.fd);
+    uint32_t says = last_goodbye(&peer);
     peer_close(&peer);
     answer_witness(wc);
+    return says;
 }
 
 static void check_costs(struct wire_client *wc, const struct wire_case *c,
@@ -200,8 +227,13 @@ void wire_client_run(struct wire_client *wc, const struct wire_case *c, size_t s
     static struct wire_report report;
     char wanted[16384];
 
-    play(wc, c, split);
+    uint32_t says = play(wc, c, split);
     receive(wc, &report, sizeof report);
+    if (says != 0) {
+        size_t len = strlen(report.trace);
+        snprintf(report.trace + len, sizeof report.trace - len, "%ssays %s", len > 0 ? "; " : "",
+                 status_name(says));
+    }
     snprintf(wanted, sizeof wanted, "%s%s%s", c->setup->trace,
              c->setup->trace[0] && c->trace[0] ? "; " : "", c->trace);
     wire_case_check(c, "the library", wanted, report.trace);

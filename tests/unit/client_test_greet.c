@@ -143,7 +143,7 @@ static void a_stranger_is_no_broker(void **state)
     broker *b = fake_client_with(fake, 0);
 
     (void)state;
-    assert_int_equal(broker_connect(b, 5000), -BROKER_E_BAD_FRAME);
+    assert_int_equal(broker_connect(b, 5000), -BROKER_E_BAD_MAGIC);
     broker_free(b);
     fake_stop(fake);
 }

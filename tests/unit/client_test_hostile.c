@@ -149,8 +149,8 @@ static void what_no_broker_says_ends_the_connection(void **state)
 {
     (void)state;
     EXPECT("\x00\x00\x00\x00", BROKER_E_BAD_FRAME);
-    EXPECT("\xff\xff\xff\xff", BROKER_E_BAD_FRAME);
-    EXPECT("HTTP/1.1 200 OK\r\n\r\n", BROKER_E_BAD_FRAME);
+    EXPECT("\xff\xff\xff\xff", BROKER_E_TOO_LARGE);
+    EXPECT("HTTP/1.1 200 OK\r\n\r\n", BROKER_E_TOO_LARGE);
     EXPECT("\x00\x00\x00\x03\x92\x04\x01", BROKER_E_BAD_OPCODE);         /* PING */
     EXPECT("\x00\x00\x00\x06\x95\x10\x01\x01\xa1z", BROKER_E_BAD_OPCODE); /* SUB */
     EXPECT("\x00\x00\x00\x03\x92\x40\x01", BROKER_E_BAD_OPCODE);         /* streams */

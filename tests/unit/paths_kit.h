@@ -91,21 +91,13 @@ static bool matches(const char *pattern, size_t subject)
     return oracle_match(pattern, strlen(pattern), world[subject], strlen(world[subject]));
 }
 
-/* Of all subjects of the pattern: whether some, and whether every one of them, is allowed. */
+/* Whether some of all subjects of the pattern are allowed. */
 static bool may_some(int p, enum policy_verb verb, const char *pattern)
 {
     bool some = false;
     for (size_t i = 0; i < n_world; i++)
         some |= matches(pattern, i) && may(p, verb, i);
     return some;
-}
-
-static bool may_every(int p, enum policy_verb verb, const char *pattern)
-{
-    bool every = true;
-    for (size_t i = 0; i < n_world; i++)
-        every &= !matches(pattern, i) || may(p, verb, i);
-    return every;
 }
 
 /* ---- what is heard --------------------------------------------------------------- */

@@ -74,6 +74,7 @@ static inline void hand_in_with(struct cli *cli, uint32_t n_mallocs)
     assert_non_null(block);
     memcpy(block->data, said.bytes, said.len);
     mallocs_left = n_mallocs;
+    session.net.turn_until_ns = UINT64_MAX;
     uint32_t n = session.net.ops->input(&cli->client->conn, block, 0, (uint32_t)said.len);
     mallocs_left = UINT32_MAX;
     assert_int_equal(n, said.len);

@@ -40,7 +40,7 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
     return (ssize_t)taken;
 }
 
-static struct batch batch;
+static struct batch batch = { .share = BATCH_BYTES_MAX };
 static struct counters counters;
 
 static inline int send_bytes(struct queue *q, size_t budget)

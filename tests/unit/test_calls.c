@@ -33,6 +33,42 @@ static void tokens_never_repeat(void **state)
     stop();
 }
 
+enum { N_CHOSEN = 4096, CHAIN_MAX = 24 };
+
+static unsigned longest_chain(const struct call_table *table)
+{
+    unsigned longest = 0;
+    for (uint32_t i = 0; i < table->n_refs; i++) {
+        unsigned n = 0;
+        for (const struct call *call = table->refs[i]; call; call = call->next_ref)
+            n++;
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+/* Multiples of 2^32, of the inverse of a factor that was once used without a seed, and so on. */
+static void chosen_references_do_not_meet(void **state)
+{
+    static const uint64_t steps[] = { 1,
+                                      UINT64_C(1) << 16,
+                                      UINT64_C(1) << 32,
+                                      UINT64_C(1) << 51,
+                                      UINT64_C(0xcfee444d8b59a89b),
+                                      UINT64_C(0x9e3779b97f4a7c15) };
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct cli *a = cli_open();
+        uint64_t own = a->client->conn.card->id * UINT64_C(0x9e3779b97f4a7c15);
+        for (uint64_t j = 1; j <= N_CHOSEN; j++)
+            new_call(a, (j * steps[i]) ^ (i % 2 ? 0 : own));
+        assert_in_range(longest_chain(&session.route.calls), 1, CHAIN_MAX);
+        cli_close(a);
+    }
+    stop();
+}
+
 static void references_belong_to_their_requester(void **state)
 {
     (void)state;
@@ -269,6 +305,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         kit_test(tokens_never_repeat),
+        kit_test(chosen_references_do_not_meet),
         kit_test(references_belong_to_their_requester),
         kit_test(there_is_a_limit),
         kit_test(the_server_may_go_at_any_time),

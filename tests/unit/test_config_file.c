@@ -99,6 +99,7 @@ static const char *written_meanwhile;
 
 ssize_t __real_read(int fd, void *buf, size_t size);
 ssize_t __wrap_read(int fd, void *buf, size_t size);
+ssize_t __wrap___read_chk(int fd, void *buf, size_t size, size_t has);
 
 ssize_t __wrap_read(int fd, void *buf, size_t size)
 {
@@ -110,6 +111,13 @@ ssize_t __wrap_read(int fd, void *buf, size_t size)
         written_meanwhile = NULL;
     }
     return n;
+}
+
+/* What -D_FORTIFY_SOURCE makes of it. */
+ssize_t __wrap___read_chk(int fd, void *buf, size_t size, size_t has)
+{
+    assert_true(size <= has);
+    return __wrap_read(fd, buf, size);
 }
 
 static void a_file_that_is_being_written(void **state)

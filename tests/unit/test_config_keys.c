@@ -98,6 +98,7 @@ static void the_example_says_the_defaults(void **state)
     for (unsigned key = 0; key < N_CONFIG_KEYS; key++) {
         struct config_key_info info = config_key_info(key);
         if (info.type != CONFIG_TYPE_URLS && key != CONFIG_OWNER && key != CONFIG_GROUP &&
+            key != CONFIG_RUN_AS &&
             !config_is_set(config, key))
             fail_msg("the example has no %s", info.name);
         if (info.fallback)

@@ -149,6 +149,25 @@ static void users_and_groups(void **state)
     refused(&group, "", "there is no such group");
 }
 
+static void who_to_run_as(void **state)
+{
+    static const struct config_key_info info = { .type = CONFIG_TYPE_RUN_AS };
+    char long_name[600] = { 0 };
+    (void)state;
+    assert_true(taken(&info, "12345:678") == (UINT64_C(678) << 32 | 12345));
+    assert_true(taken(&info, "nobody:root") == taken(&info, "nobody") % (UINT64_C(1) << 32));
+    assert_true(taken(&info, "nobody") >> 32 != 0);
+    refused(&info, "0:1", "root would keep every privilege: name another user, or leave it out");
+    refused(&info, "root", "root would keep every privilege: name another user, or leave it out");
+    refused(&info, "4294967294",
+            "there is no user with this number, so a group is needed: USER:GROUP");
+    refused(&info, "nobody:", "there is no such group");
+    refused(&info, ":root", "there is no such user");
+    refused(&info, "", "there is no such user");
+    memset(long_name, 'x', sizeof long_name - 1);
+    refused(&info, long_name, "there is no such user");
+}
+
 static void texts(void **state)
 {
     static const struct config_key_info text = { .type = CONFIG_TYPE_TEXT };
@@ -175,10 +194,15 @@ static void addresses(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        kit_test(counts),           kit_test(sizes),
-        kit_test(durations),        kit_test(sizes_are_written_as_they_are_read),
-        kit_test(words_and_bools),  kit_test(modes),
-        kit_test(users_and_groups), kit_test(texts),
+        kit_test(counts),
+        kit_test(sizes),
+        kit_test(durations),
+        kit_test(sizes_are_written_as_they_are_read),
+        kit_test(words_and_bools),
+        kit_test(modes),
+        kit_test(users_and_groups),
+        kit_test(who_to_run_as),
+        kit_test(texts),
         kit_test(addresses),
     };
     return kit_run("config_value", tests, KIT_LENGTH(tests));

@@ -280,6 +280,59 @@ static void an_end_may_be_the_end_of_all(void **state)
     stop();
 }
 
+static size_t n_entries(const struct outq *outq)
+{
+    size_t n = 0;
+    for (const struct entry *entry = outq->head; entry; entry = entry->next)
+        n++;
+    return n;
+}
+
+enum { N_PLACES = 12000, ROUNDS = 4 };
+
+static void subscribe_to_all(struct cli *cli, enum policy policy)
+{
+    char subject[16];
+    for (uint32_t sid = 1; sid <= N_PLACES; sid++) {
+        struct quota_refusal refusal;
+        struct sub_wish wish = { .sid = sid, .policy = policy, .pattern = subject };
+        wish.pattern_len = (size_t)snprintf(subject, sizeof subject, "t.%u", sid);
+        wish.max_bytes = 1000;
+        wish.max_messages = 1;
+        assert_int_equal(sub_add(&session.route, cli->client, &wish, &refusal), STATUS_OK);
+    }
+}
+
+/* Of each subject the latest is to be had, and nobody reads: what is queued of others is not looked
+ * at, or this takes minutes; and there is one gap for each subscription, however much it lost. */
+static void one_place_among_very_many(void **state)
+{
+    static const enum policy policies[] = { POLICY_LATEST, POLICY_DROP_OLD };
+    char subject[16];
+    (void)state;
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        start();
+        small_buffers = true;
+        struct cli *s = cli_open();
+        struct cli *p = cli_open();
+        stuff(s, 200000);
+        turn();
+        subscribe_to_all(s, policies[i]);
+        for (uint32_t j = 0; j < N_PLACES * ROUNDS; j++) {
+            snprintf(subject, sizeof subject, "t.%u", 1 + j % N_PLACES);
+            cli_publish(p, subject, j, 8);
+            if (j % 100 == 99)
+                turn();
+        }
+        assert_int_equal(counters.messages_in, N_PLACES * ROUNDS);
+        assert_int_equal(counters.lost_latest + counters.lost_drop_old, N_PLACES * (ROUNDS - 1));
+        assert_in_range(n_entries(&s->client->conn.out), N_PLACES, 2 * N_PLACES + 2);
+        cli_close(s);
+        cli_close(p);
+        stop();
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -293,6 +346,7 @@ int main(void)
         kit_test(each_subscription_for_itself),
         kit_test(the_broker_itself_waits_for_nobody),
         kit_test(an_end_may_be_the_end_of_all),
+        kit_test(one_place_among_very_many),
     };
     return kit_run("overflow", tests, KIT_LENGTH(tests));
 }

@@ -1,35 +1,33 @@
-/* Pace: shares of rounds, debts, turns of connections, and who counts as active. */
+/* Pace: who is next, what counts as had, and who counts as active. */
 #include "broker/guard/pace.h"
+
+#include <string.h>
 
 #include "tests/kit/runner.h"
 #include "tests/unit/unit.h"
 
 #define MS UINT64_C(1000000)
 
+enum { TURNS = 4 };
+
 static struct pace pace;
 static struct pace_user a, b;
+static struct pace_turn turns_a[TURNS], turns_b[TURNS];
 
 static void both_are_here(uint64_t now_ns)
 {
     pace = (struct pace){ 0 };
     a = b = (struct pace_user){ 0 };
+    memset(turns_a, 0, sizeof turns_a);
+    memset(turns_b, 0, sizeof turns_b);
     pace_seen(&pace, &a, now_ns);
     pace_seen(&pace, &b, now_ns);
     assert_true(pace_is_shared(&pace));
 }
 
-/* Rounds in which `user` handles as much as it may, at `ns_per_kib`. The nanoseconds used. */
-static uint64_t use(struct pace_user *user, uint64_t *round, unsigned n, uint64_t ns_per_kib)
+static bool is_of(const struct pace_turn *turn, const struct pace_turn *turns)
 {
-    uint64_t used = 0;
-    while (n-- > 0) {
-        uint32_t most = pace_turn(&pace, user, ++*round, MS);
-        uint64_t ns = most * ns_per_kib / 1024;
-        if (most > 0)
-            pace_spent(user, most, ns);
-        used += most > 0 ? ns : 0;
-    }
-    return used;
+    return turn >= turns && turn < turns + TURNS;
 }
 
 static void one_user_is_alone(void **state)
@@ -41,6 +39,7 @@ static void one_user_is_alone(void **state)
     pace_seen(&pace, &a, 2 * MS);
     assert_false(pace_is_shared(&pace));
     assert_int_equal(pace.n_active, 1);
+    assert_null(pace_next(&pace, MS));
 }
 
 static void who_falls_silent_wants_nothing(void **state)
@@ -49,7 +48,8 @@ static void who_falls_silent_wants_nothing(void **state)
     both_are_here(MS);
     uint64_t later = PACE_ACTIVE_NS + 2 * MS;
     pace_seen(&pace, &a, later);
-    pace_turn(&pace, &a, 1, later);
+    pace_wait(&pace, &a, &turns_a[0]);
+    assert_ptr_equal(pace_next(&pace, later), &turns_a[0]);
     assert_false(pace_is_shared(&pace));
     assert_false(b.is_active);
     pace_seen(&pace, &b, later);
@@ -59,74 +59,149 @@ static void who_falls_silent_wants_nothing(void **state)
     assert_ptr_equal(pace.active, &b);
 }
 
-/* However dear each byte is, up to what the least turn costs. */
-static void over_many_rounds_each_has_its_share(void **state)
-{
-    (void)state;
-    static const uint64_t costs[] = { 1, 100, 1000, 20 * 1000, 100 * 1000, 1000 * 1000 };
-    for (unsigned i = 0; i < sizeof costs / sizeof *costs; i++) {
-        uint64_t round = 0;
-        both_are_here(MS);
-        use(&a, &round, 100, costs[i]); /* until it is known */
-        uint64_t used = use(&a, &round, 1000, costs[i]);
-        uint64_t share = UINT64_C(1000) * PACE_ROUND_NS / 2;
-        uint64_t least_turn = PACE_BYTES_MIN / 1024 * costs[i];
-        assert_true(used <= share + least_turn);
-        uint64_t most = UINT64_C(1000) * PACE_BYTES_MAX / 1024 * costs[i];
-        assert_true(used * 10 >= (most < share ? most : share) * 9);
-    }
-}
-
-static void a_debt_is_paid_by_later_rounds(void **state)
+static void who_waits_is_not_forgotten(void **state)
 {
     (void)state;
     both_are_here(MS);
-    assert_true(pace_turn(&pace, &a, 1, MS) > 0);
-    pace_spent(&a, PACE_BYTES_MIN, UINT64_C(10) * PACE_ROUND_NS);
-    uint64_t round = 2;
-    while (pace_turn(&pace, &a, round, MS) == 0)
-        round++;
-    assert_in_range(round, 19, 22); /* half a round each */
-    assert_true(pace_turn(&pace, &b, 2, MS) > 0);
+    pace_wait(&pace, &a, &turns_a[0]);
+    pace_wait(&pace, &b, &turns_b[0]);
+    assert_non_null(pace_next(&pace, UINT64_C(100) * PACE_ACTIVE_NS));
+    assert_non_null(pace_next(&pace, UINT64_C(100) * PACE_ACTIVE_NS));
+    assert_null(pace_next(&pace, UINT64_C(100) * PACE_ACTIVE_NS));
 }
 
+static void connections_of_a_user_stand_behind_each_other(void **state)
+{
+    (void)state;
+    both_are_here(MS);
+    for (int i = 0; i < TURNS; i++)
+        pace_wait(&pace, &a, &turns_a[i]);
+    pace_wait(&pace, &a, &turns_a[0]); /* it stands there already */
+    for (int i = 0; i < TURNS; i++) {
+        assert_true(pace_waits(&turns_a[i]));
+        assert_ptr_equal(pace_next(&pace, MS), &turns_a[i]);
+        assert_false(pace_waits(&turns_a[i]));
+        if (i == 0) /* and again, behind the others */
+            pace_wait(&pace, &a, &turns_a[0]);
+    }
+    assert_ptr_equal(pace_next(&pace, MS), &turns_a[0]);
+    assert_null(pace_next(&pace, MS));
+}
+
+/* Both always want more; one has four connections, and the dearer frames. */
+static void in_the_long_run_each_has_as_much_time(void **state)
+{
+    (void)state;
+    uint64_t had_a = 0, had_b = 0;
+    both_are_here(MS);
+    for (int turn = 0; turn < 10000; turn++) {
+        for (int i = 0; i < TURNS; i++)
+            pace_wait(&pace, &a, &turns_a[i]);
+        pace_wait(&pace, &b, &turns_b[0]);
+        bool is_a = is_of(pace_next(&pace, MS), turns_a);
+        pace_spent(is_a ? &a : &b, is_a ? 90000 : 10000);
+        had_a += is_a ? 90000 : 0;
+        had_b += is_a ? 0 : 10000;
+    }
+    assert_true(had_a < had_b + 200000 && had_b < had_a + 200000);
+}
+
+static void who_wants_little_is_always_next(void **state)
+{
+    (void)state;
+    both_are_here(MS);
+    for (int turn = 0; turn < 100; turn++) {
+        pace_wait(&pace, &a, &turns_a[0]);
+        pace_wait(&pace, &b, &turns_b[0]);
+        assert_ptr_equal(pace_next(&pace, MS), &turns_b[0]);
+        pace_spent(&b, 1000);
+        assert_ptr_equal(pace_next(&pace, MS), &turns_a[0]); /* nobody waits for nothing */
+        pace_spent(&a, PACE_SHARED_NS);
+    }
+}
+
+static struct pace_turn *next_round(void)
+{
+    pace_end(&pace);
+    pace_begin(&pace);
+    return pace_next(&pace, MS);
+}
+
+/* One user always has more to say than a round takes. */
+static void who_wants_little_does_not_wait_for_who_is_greedy(void **state)
+{
+    (void)state;
+    both_are_here(MS);
+    pace_begin(&pace);
+    for (int i = 0; i < TURNS; i++)
+        pace_wait(&pace, &a, &turns_a[i]);
+    pace_wait(&pace, &b, &turns_b[0]);
+    assert_non_null(pace_next(&pace, MS));
+    assert_non_null(pace_next(&pace, MS)); /* nobody knows yet */
+    assert_true(is_of(next_round(), turns_a));
+    assert_true(is_of(pace_next(&pace, MS), turns_a));
+    pace_spent(&a, MS);
+    for (int i = 0; i < 10; i++) {
+        for (int j = 0; j < TURNS; j++)
+            pace_wait(&pace, &a, &turns_a[j]);
+        pace_wait(&pace, &b, &turns_b[0]);
+        pace_wait(&pace, &b, &turns_b[1]);
+        assert_ptr_equal(next_round(), &turns_b[0]);
+        assert_ptr_equal(pace_next(&pace, MS), &turns_b[1]);
+        assert_null(pace_next(&pace, MS)); /* what b said is written first */
+        for (int j = 0; j < TURNS / 2; j++)
+            assert_true(is_of(j ? pace_next(&pace, MS) : next_round(), turns_a));
+        pace_spent(&a, MS);
+    }
+    while (next_round())
+        continue;
+    pace_end(&pace);
+    assert_false(a.is_greedy);
+}
+
+/* A day of silence does not entitle to a day of the broker. */
 static void nothing_is_saved_up(void **state)
 {
     (void)state;
     both_are_here(MS);
-    pace_turn(&pace, &a, 1, MS);
-    pace_turn(&pace, &a, 1000, MS);
-    assert_int_equal(a.left_ns, PACE_ROUND_NS / 2);
+    for (int turn = 0; turn < 1000; turn++) {
+        pace_wait(&pace, &a, &turns_a[0]);
+        assert_ptr_equal(pace_next(&pace, MS), &turns_a[0]);
+        pace_spent(&a, MS);
+    }
+    uint64_t had_b = 0;
+    for (bool is_a = false; !is_a;) {
+        pace_wait(&pace, &a, &turns_a[0]);
+        pace_wait(&pace, &b, &turns_b[0]);
+        is_a = is_of(pace_next(&pace, MS), turns_a);
+        pace_spent(&b, is_a ? 0 : 1000);
+        had_b += is_a ? 0 : 1000;
+    }
+    assert_in_range(had_b, 1000, MS + PACE_SHARED_NS + 1000);
 }
 
-static void connections_of_a_user_have_equal_parts(void **state)
+static void not_all_that_was_had_is_held_against_one(void **state)
 {
     (void)state;
     both_are_here(MS);
-    for (uint64_t round = 1; round < 50; round++) {
-        for (unsigned i = 0; i < 4; i++) {
-            uint32_t most = pace_turn(&pace, &a, round, MS);
-            pace_spent(&a, most, most * 2 / 1024 * 1000); /* 2 us a KiB */
-            if (round > 40)
-                assert_in_range(most, 5 << 10, 8 << 10);
-        }
-    }
+    pace_wait(&pace, &b, &turns_b[0]);
+    pace_spent(&a, UINT64_C(1000) * PACE_AHEAD_NS);
+    pace_wait(&pace, &a, &turns_a[0]);
+    assert_ptr_equal(pace_next(&pace, MS), &turns_b[0]);
+    assert_int_equal(a.had_ns, PACE_AHEAD_NS);
 }
 
 static void writing_is_paid_by_whose_messages_they_are(void **state)
 {
     (void)state;
     both_are_here(MS);
-    pace_turn(&pace, &a, 1, MS);
-    pace_turn(&pace, &b, 1, MS);
-    int64_t before = a.left_ns;
     pace_delivered(&a, 3000);
     pace_delivered(&b, 1000);
     pace_wrote(&pace, 40000);
-    assert_int_equal(a.left_ns, before - 30000);
-    assert_int_equal(b.left_ns, before - 10000);
+    assert_int_equal(a.had_ns, 30000);
+    assert_int_equal(b.had_ns, 10000);
     pace_wrote(&pace, 40000); /* nobody's */
-    assert_int_equal(a.left_ns, before - 30000);
+    assert_int_equal(a.had_ns, 30000);
 }
 
 int main(void)
@@ -134,10 +209,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         kit_test(one_user_is_alone),
         kit_test(who_falls_silent_wants_nothing),
-        kit_test(over_many_rounds_each_has_its_share),
-        kit_test(a_debt_is_paid_by_later_rounds),
+        kit_test(who_waits_is_not_forgotten),
+        kit_test(connections_of_a_user_stand_behind_each_other),
+        kit_test(in_the_long_run_each_has_as_much_time),
+        kit_test(who_wants_little_is_always_next),
+        kit_test(who_wants_little_does_not_wait_for_who_is_greedy),
         kit_test(nothing_is_saved_up),
-        kit_test(connections_of_a_user_have_equal_parts),
+        kit_test(not_all_that_was_had_is_held_against_one),
         kit_test(writing_is_paid_by_whose_messages_they_are),
     };
     return kit_run("pace", tests, KIT_LENGTH(tests));

@@ -305,6 +305,75 @@ static void open_requests_end_with_the_right_to_request(void **state)
     end(a, b);
 }
 
+/* What counts is the subject that was asked for, not what else the service could be asked. */
+static void open_requests_end_by_their_own_subject(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        start();
+        struct cli *a = cli_open(), *b = cli_open();
+        cli_serve(a, 1, "x.*", 10);
+        cli_ask(b, 1, "x.lost", REQUEST_ONE, 10000);
+        cli_ask(b, 2, "x.kept", REQUEST_ONE, 10000);
+        expect(a, OP_REQUEST);
+        uint64_t kept = expect(a, OP_REQUEST)->f.token;
+        change_to(i == 0 ? ALL "[no]\ndeny = serve\nsubject = x.lost"
+                         : ALL "[no]\ndeny = request\nsubject = x.lost");
+        struct heard *h = expect(b, OP_END);
+        assert_int_equal(h->e.end.token, 1);
+        assert_int_equal(h->e.end.status, STATUS_DENIED);
+        expect(a, OP_CANCEL);
+        expect_silence(a); /* it still serves the rest */
+        cli_answer(a, kept, false, 0);
+        expect(b, OP_REPLY);
+        end(a, b);
+    }
+}
+
+/* UNSERVE lets them run to their end; what may not be served any more ends all the same. */
+static void open_requests_outlive_their_service(void **state)
+{
+    (void)state;
+    start();
+    struct cli *a = cli_open(), *b = cli_open();
+    cli_serve(a, 1, "x.*", 10);
+    cli_ask(b, 1, "x.lost", REQUEST_ONE, 10000);
+    cli_ask(b, 2, "x.kept", REQUEST_ONE, 10000);
+    expect(a, OP_REQUEST);
+    expect(a, OP_REQUEST);
+    cli_unsub(a, 1, OP_UNSERVE);
+    expect(a, OP_OK);
+    change_to(ALL "[no]\ndeny = request\nsubject = y");
+    expect_silence(b);
+    change_to(ALL "[no]\ndeny = serve\nsubject = x.lost");
+    assert_int_equal(expect(b, OP_END)->e.end.token, 1);
+    assert_int_equal(session.route.calls.n_open, 1);
+    end(a, b);
+}
+
+/* More than are looked for at a time. */
+static void many_open_requests_end(void **state)
+{
+    enum { MANY = 1500 };
+    (void)state;
+    start();
+    struct cli *a = cli_open(), *b = cli_open();
+    cli_serve(a, 1, ">", 2 * MANY);
+    for (uint64_t i = 0; i < MANY; i++) {
+        cli_ask(b, i, i % 3 ? "x" : "y", i % 2 ? REQUEST_ONE : REQUEST_ALL, 10000);
+        expect(a, OP_REQUEST);
+    }
+    change_to(ALL "[no]\ndeny = serve\nsubject = x");
+    assert_int_equal(session.route.calls.n_open, MANY / 3);
+    change_to(ALL "[no]\ndeny = request\nsubject = y");
+    assert_int_equal(session.route.calls.n_open, 0);
+    for (int i = 0; i < MANY; i++) {
+        expect(b, OP_END);
+        expect(a, OP_CANCEL);
+    }
+    end(a, b);
+}
+
 /* A right that is given works at once, too: nothing of what was denied is remembered. */
 static void what_is_allowed_now_arrives(void **state)
 {
@@ -340,6 +409,9 @@ int main(void)
         kit_test(what_one_may_not_have_any_more_ends),
         kit_test(open_requests_end_with_the_right_to_serve),
         kit_test(open_requests_end_with_the_right_to_request),
+        kit_test(open_requests_end_by_their_own_subject),
+        kit_test(open_requests_outlive_their_service),
+        kit_test(many_open_requests_end),
         kit_test(what_is_allowed_now_arrives),
     };
     return kit_run("policy_in_force", tests, KIT_LENGTH(tests));

@@ -603,11 +603,13 @@ static void crowd_out(struct cli *first, struct cli *second, struct cli *others)
                      STATUS_OK);
 }
 
+/* Not all at once: a round may overdraw. */
 static void send_to_second(struct cli *from, uint64_t n)
 {
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n; i++) {
         cli_publish(from, "y", i, KIB);
-    rest();
+        rest();
+    }
 }
 
 static void one_that_stands_still_gives_way(void **state)
@@ -646,8 +648,9 @@ static void one_that_drains_does_not(void **state)
     crowd_out(first, second, b);
     send_to_second(b, 60);
     for (int i = 0; i < 6; i++) {
+        uint8_t taken[8 * KIB];
         skip_ms(400);
-        expect(first, OP_MESSAGE);
+        assert_true(read(first->fd, taken, sizeof taken) > 0);
         send_to_second(b, 5);
     }
     assert_int_equal(counters.evicted, 0);
@@ -737,5 +740,6 @@ int main(void)
         kit_test(limits_may_change),
     };
     signal(SIGPIPE, SIG_IGN);
+    clock_stands = true; /* shares of the time are another test's */
     return kit_run("quota_in_force", tests, KIT_LENGTH(tests));
 }

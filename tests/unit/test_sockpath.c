@@ -31,6 +31,38 @@ static void test_life(void **state)
     assert_null(sockpath_free(NULL));
 }
 
+/* Who begins as root leaves the folder that it makes to who it becomes. */
+static void test_heir(void **state)
+{
+    enum { HEIR = 54321 };
+    struct sockpath_options options = { .mode = 0600, .owner = HEIR, .group = (gid_t)-1,
+                                        .heir = HEIR, .parent_mode = 0755 };
+    struct stat st;
+    int fd;
+
+    (void)state;
+    if (geteuid() != 0)
+        kit_skip("only root has heirs");
+    for (int again = 0; again < 2; again++) {
+        struct sockpath *own = take(in_dir("heir/s"), &options, &fd);
+        assert_int_equal(stat(in_dir("heir"), &st), 0);
+        assert_int_equal(st.st_uid, HEIR);
+        sockpath_free(own);
+        close(fd);
+    }
+    options.heir = (uid_t)-1;
+    expect_refusal(in_dir("heir/s"), &options, -EPERM, "belongs to uid 54321");
+}
+
+/* What root would write there would be written into another file. */
+static void test_lock_with_two_names(void **state)
+{
+    (void)state;
+    close(open(in_dir("other"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(link(in_dir("other"), in_dir("two.sock.lock")), 0);
+    expect_refusal(in_dir("two.sock"), &defaults, -EPERM, "is another file, too: it has 2 links");
+}
+
 static void test_bad_paths(void **state)
 {
     char path[300] = "/tmp/";
@@ -254,7 +286,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         kit_test(test_life),
-        kit_test(test_bad_paths),
+        kit_test(test_bad_paths), kit_test(test_heir), kit_test(test_lock_with_two_names),
         kit_test(test_stale_is_replaced),
         kit_test(test_live_is_left_alone),
         kit_test(test_owned_by_a_broker),

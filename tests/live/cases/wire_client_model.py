@@ -66,6 +66,7 @@ class Client:
                 self.frame(frame)
             except Ends as end:
                 self.close(str(end))
+                self.trace.append(f"says {end}")  # in its GOODBYE
 
     def bad_length(self, length):
         if not self.greeted:

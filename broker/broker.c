@@ -20,6 +20,7 @@
 #include "broker/listen.h"
 #include "broker/loop/loop.h"
 #include "broker/loop/signals.h"
+#include "broker/net/turns.h"
 #include "broker/reload.h"
 #include "broker/session/session.h"
 #include "broker/watch/log.h"
@@ -48,6 +49,20 @@ static void tell_systemd(const char *state)
 
 /* ---- listening ------------------------------------------------------------- */
 
+static void on_waiting(void *userdata, struct listener *from)
+{
+    struct broker *broker = userdata;
+    (void)from;
+    turns_want_arrivals(&broker->session.net);
+}
+
+static void let_in(void *userdata, uint64_t until_ns)
+{
+    struct broker *broker = userdata;
+    for (size_t i = 0; i < broker->listen.n; i++)
+        listener_accept(broker->listen.listeners[i], until_ns);
+}
+
 static void on_accepted(void *userdata, int fd, struct listener *from)
 {
     struct broker *broker = userdata;
@@ -63,6 +78,7 @@ static void on_refused(void *userdata, int fd, int status)
 }
 
 static const struct listener_handler listener_handler = {
+    .waiting = on_waiting,
     .accepted = on_accepted,
     .refused = on_refused,
 };
@@ -201,6 +217,8 @@ static int start_serving(struct broker *broker)
     int r = session_init(&broker->session, broker->loop, &broker->counters);
     if (r < 0)
         return os_error("the session layer", r);
+    broker->session.net.let_in = let_in;
+    broker->session.net.let_in_userdata = broker;
     r = broker_apply_config(broker, NULL, broker->reload.config);
     if (r < 0)
         return os_error("the policy", r);

@@ -21,13 +21,6 @@ enum { GOODBYE_MAX_WRITTEN = FRAME_PREFIX + 16 + MAX_SENTENCE };
 
 /* ---- what is asked of the loop ------------------------------------------- */
 
-/* What it has kept comes before what is read next: until its turn has offered that, one that
- * was let go is as good as held. */
-static bool conn_may_read(const struct conn *conn)
-{
-    return !conn->held && !conn->hungry && !conn->is_resumed && !conn->eof;
-}
-
 void conn_ask(struct conn *conn)
 {
     bool writes = conn->out.blocked && !conn->hung_up && !conn->starved;

@@ -84,6 +84,10 @@ struct net {
     uint32_t look_at;       /* and where in the input at hand the clock is looked at */
     uint64_t cpu_ns;        /* processor time that was used, when it was looked at */
     uint64_t cpu_looked_ns;
+    struct pace_user arrivals; /* who is not connected yet, and its place in line */
+    struct pace_turn door;
+    void (*let_in)(void *userdata, uint64_t until_ns);
+    void *let_in_userdata;
     struct identities identities;
     struct timer retry;  /* of those that are starved */
     bool is_interrupted; /* by the end of its turn: the rest of the input goes on later */

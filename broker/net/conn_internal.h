@@ -3,6 +3,12 @@
 
 #include "broker/net/conn.h"
 
+/* What it has kept comes before what is read next: until its turn has offered that, one that
+ * was let go is as good as held. */
+static inline bool conn_may_read(const struct conn *conn)
+{
+    return !conn->held && !conn->hungry && !conn->is_resumed && !conn->eof;
+}
 /* The descriptor is readable, or hung up: reads so much at most, and has it handled. */
 void conn_read(struct conn *conn, size_t most);
 /* Offers the layer above what the connection has kept. */

@@ -132,15 +132,11 @@ static bool survive(struct listener *listener, int error)
     }
 }
 
-static void on_connection(struct loop_fd *entry, unsigned events)
+void listener_accept(struct listener *listener, uint64_t until_ns)
 {
-    struct listener *listener =
-        (struct listener *)((char *)entry - offsetof(struct listener, entry));
     bool freed = false;
     bool go_on = true;
-    uint64_t until_ns = loop_clock_ns() + LISTENER_NS;
 
-    (void)events;
     listener->freed = &freed;
     for (int i = 0; i < LISTENER_ACCEPTS && go_on && !freed; i++) {
         int fd = sys_accept(listener->fd);
@@ -153,6 +149,18 @@ static void on_connection(struct loop_fd *entry, unsigned events)
     }
     if (!freed)
         listener->freed = NULL;
+}
+
+static void on_connection(struct loop_fd *entry, unsigned events)
+{
+    struct listener *listener =
+        (struct listener *)((char *)entry - offsetof(struct listener, entry));
+
+    (void)events;
+    if (listener->handler->waiting)
+        listener->handler->waiting(listener->userdata, listener);
+    else
+        listener_accept(listener, loop_clock_ns() + LISTENER_NS);
 }
 
 /* -- making one ---------------------------------------------------------- */

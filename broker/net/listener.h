@@ -27,6 +27,9 @@ enum {
 struct listener;
 
 struct listener_handler {
+    /* Somebody waits to be accepted: listener_accept() when it is time; said again in each round until
+     * nobody does. NULL: they are accepted at once. Must not free the listener. */
+    void (*waiting)(void *userdata, struct listener *from);
     /* A new connection, non-blocking and close-on-exec. `fd` is yours. May
      * free `from`. */
     void (*accepted)(void *userdata, int fd, struct listener *from);
@@ -54,6 +57,9 @@ int listener_new(struct listener **ret, struct loop *loop, const struct address 
 int listener_adopt(struct listener **ret, struct loop *loop, int fd, const char *name,
                    const struct listener_handler *handler, void *userdata,
                    struct setup_error *error);
+
+/* Accepts who waits, some of them, until about then (loop_clock_ns()). Nobody need wait. */
+void listener_accept(struct listener *listener, uint64_t until_ns);
 
 /* Stops listening, removes the socket's path if it is ours, closes. NULL. */
 struct listener *listener_free(struct listener *listener);

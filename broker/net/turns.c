@@ -1,6 +1,7 @@
 #include "broker/net/turns.h"
 
 #include "broker/net/conn_internal.h"
+#include "broker/net/listener.h"
 
 enum {
     WRITE_SHARED = 64 << 10,
@@ -63,7 +64,7 @@ static void serve(struct conn *conn, size_t most)
         serve_output(conn);
     if (conn->state == CONN_DEAD || conn->held)
         conn->is_resumed = conn->has_input = false;
-    else if (conn->is_resumed || conn->has_input)
+    else if (conn->is_resumed || (conn->has_input && conn_may_read(conn)))
         serve_input(conn, most);
 }
 
@@ -110,44 +111,66 @@ void turns_interrupted(struct conn *conn)
     stand_in_line(conn);
 }
 
-/* ---- the end of a round -------------------------------------------------------- */
+/* ---- who is not connected yet -------------------------------------------------- */
 
-static struct conn *next_in_line(struct net *net, uint64_t now_ns)
+/* They all count as one user, so that those who are here have their turns whoever comes. */
+void turns_want_arrivals(struct net *net)
 {
-    struct pace_turn *turn = pace_next(pace_of(net), now_ns);
-    return turn ? (struct conn *)((char *)turn - offsetof(struct conn, turn)) : NULL;
+    struct pace *pace = pace_of(net);
+    if (!pace_is_shared(pace)) {
+        net->let_in(net->let_in_userdata, loop_clock_ns() + LISTENER_NS);
+        return;
+    }
+    pace_seen(pace, &net->arrivals, loop_now_ns(net->loop));
+    net->arrivals.is_greedy = true; /* one of them costs as much as hundreds of messages */
+    pace_wait(pace, &net->arrivals, &net->door);
+    loop_again(net->loop);
 }
 
-/* It pays for what it says, and as many bytes of answers. There may be more where that came from. Returns
- * when it was over. */
-static uint64_t serve_shared(struct conn *conn, uint64_t now_ns)
+/* ---- the end of a round -------------------------------------------------------- */
+
+static struct conn *conn_of_turn(struct pace_turn *turn)
+{
+    return (struct conn *)((char *)turn - offsetof(struct conn, turn));
+}
+
+/* It pays for what it says, and as many bytes of answers. There may be more where that came from. */
+static void serve_conn(struct conn *conn, uint64_t now_ns)
 {
     struct pace_user *user = &conn->account.user->pace;
     uint64_t before = conn->bytes_in;
     serve(conn, READ_SHARED);
-    uint64_t end_ns = loop_clock_ns();
     uint64_t n_read = conn->bytes_in - before;
     pace_delivered(user, n_read);
-    pace_spent(user, cost_of(conn->net, now_ns, end_ns));
-    if (n_read == READ_SHARED && conn_is_live(conn) && !conn->held) {
+    pace_spent(user, cost_of(conn->net, now_ns, loop_clock_ns()));
+    if (n_read == READ_SHARED && conn_is_live(conn) && conn_may_read(conn)) {
         conn->has_input = true;
         stand_in_line(conn);
     }
-    return end_ns;
+}
+
+static void serve_arrivals(struct net *net, uint64_t now_ns)
+{
+    pace_leave(pace_of(net), &net->arrivals);
+    net->let_in(net->let_in_userdata, net->turn_until_ns);
+    pace_spent(&net->arrivals, cost_of(net, now_ns, loop_clock_ns()));
 }
 
 static void take_shared(struct net *net)
 {
     uint64_t now_ns = loop_clock_ns();
-    struct conn *conn;
     net->turn_until_ns = now_ns + PACE_SHARED_NS;
     if (now_ns - net->cpu_looked_ns > CPU_LOOK_NS)
         (void)look_at_cpu(net, now_ns);
     for (int n = 0; n < READS_MAX && now_ns < net->turn_until_ns; n++) {
-        conn = next_in_line(net, now_ns);
-        if (!conn)
+        struct pace_turn *turn = pace_next(pace_of(net), now_ns);
+        if (turn == &net->door)
+            serve_arrivals(net, now_ns);
+        else if (turn)
+            serve_conn(conn_of_turn(turn), now_ns);
+        else
             break;
-        now_ns = serve_shared(conn, now_ns);
+        now_ns = loop_clock_ns();
     }
 }
 
@@ -157,7 +180,7 @@ static void take_alone(struct net *net)
     net->turn_until_ns = now_ns + PACE_ALONE_NS;
     uint32_t n = pace_of(net)->n_waiting; /* each once: who is interrupted stands there again */
     do {
-        serve(next_in_line(net, now_ns), READ_BLOCK);
+        serve(conn_of_turn(pace_next(pace_of(net), now_ns)), READ_BLOCK);
     } while (--n > 0 && loop_clock_ns() < net->turn_until_ns);
 }
 

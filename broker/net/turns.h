@@ -14,6 +14,9 @@
 void turns_want_read(struct conn *conn);
 /* The kernel has room again, or there is more than was written at once. */
 void turns_want_write(struct conn *conn);
+/* Somebody waits to be let in: net->let_in is called, now or when it is their turn, with the end of
+ * that. */
+void turns_want_arrivals(struct net *net);
 /* Its input was left where it is, since its turn was over. */
 void turns_interrupted(struct conn *conn);
 /* The end of a round: those who wait, as long as it lasts. */

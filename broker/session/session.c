@@ -247,16 +247,17 @@ static enum status admit(struct session *session, struct client *client, int fd,
     return r < 0 ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-static void admit_or_refuse(struct session *session, struct client *client, int fd,
+static bool admit_or_refuse(struct session *session, struct client *client, int fd,
                             struct principal *principal, const char *listener)
 {
     char sentence[PERMIT_TEXT_MAX];
     enum status status = admit(session, client, fd, principal, listener, sentence);
     if (status == STATUS_OK)
-        return;
+        return true;
     refuse(session, fd, status == STATUS_NO_IDENTITY ? NULL : principal, status,
            status == STATUS_DENIED ? sentence : NULL);
     client_free(client);
+    return false;
 }
 
 static void refuse_charge(struct session *session, int fd, const struct principal *principal,
@@ -269,16 +270,18 @@ static void refuse_charge(struct session *session, int fd, const struct principa
         refusal_log(refusal, sentence);
 }
 
-/* Many may come at once of whom few may stay: of the others nothing is asked but the uid. */
+/* Many may come at once of whom few may stay: of the others nothing is asked but the uid. Who stays
+ * pays for it. */
 static void adopt(struct session *session, int fd, struct principal *principal,
                   const char *listener)
 {
     struct quota_refusal refusal;
     enum status status;
+    uint64_t from_ns = loop_clock_ns();
     struct client *client = client_new(session, principal->uid, &status, &refusal);
-    if (client)
-        admit_or_refuse(session, client, fd, principal, listener);
-    else
+    if (client && admit_or_refuse(session, client, fd, principal, listener))
+        pace_spent(&client->conn.account.user->pace, loop_clock_ns() - from_ns);
+    else if (!client)
         refuse_charge(session, fd, principal, status, &refusal);
 }
 

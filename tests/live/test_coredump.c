@@ -139,8 +139,9 @@ static void a_core_has_no_messages(void **state)
     static const int signals[] = { SIGABRT, SIGSEGV, SIGBUS, SIGQUIT };
 
     (void)state;
-    if (KIT_SANITIZED)
-        kit_skip("a sanitizer has handlers of its own");
+#ifdef INSTRUMENTED
+    kit_skip("an instrumented broker keeps nothing out of its cores");
+#endif
     expect_cores_here();
     for (size_t i = 0; i < KIT_LENGTH(signals); i++)
         crash_of(signals[i]);

@@ -202,14 +202,21 @@ static bool handle(void)
     return true;
 }
 
+/* A sanitizer has handlers of its own. */
+#ifdef INSTRUMENTED
+enum { IS_INSTRUMENTED = true };
+#else
+enum { IS_INSTRUMENTED = false };
+#endif
+
 void coredump_spare_payloads(void)
 {
-#ifndef INSTRUMENTED /* a sanitizer has handlers of its own */
+    if (IS_INSTRUMENTED)
+        return;
     n_known = 0;
     if (each_map(remember) && handle())
         return;
     log_warn("a core could not be kept free of messages, so there will be none: %s",
              strerror(errno));
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
 }

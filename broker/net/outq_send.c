@@ -303,6 +303,18 @@ static int shares_stay(struct outq *outq, struct batch *batch, size_t sent,
 
 /* ---- the whole ----------------------------------------------------------- */
 
+/* The end of the batch stays, as if the kernel had not taken it. */
+static void cut_batch(struct batch *batch)
+{
+    size_t n_bytes = 0;
+    int n = 0;
+    while (n_bytes < batch->share)
+        n_bytes += batch->iov[n++].iov_len;
+    batch->iov[n - 1].iov_len -= n_bytes - batch->share;
+    batch->n_iov = n;
+    batch->n_bytes = batch->share;
+}
+
 /* What the kernel took: 0 for "no more now". -errno: the connection is broken. */
 static ssize_t send_batch(struct batch *batch, int fd, struct counters *counters)
 {
@@ -328,14 +340,16 @@ static int send_some(struct outq *outq, int fd, struct batch *batch, struct coun
     else
         gather(outq, batch);
     size_t n_bytes = batch->n_bytes;
+    if (batch->cuts && n_bytes > batch->share)
+        cut_batch(batch);
     ssize_t sent = send_batch(batch, fd, counters);
     if (sent < 0)
         return (int)sent;
     *ret_sent += (size_t)sent;
-    outq->blocked = (size_t)sent < n_bytes;
+    outq->blocked = (size_t)sent < batch->n_bytes;
     if (!shares)
         return take_sent(outq, batch, (size_t)sent, counters);
-    if (outq->blocked)
+    if ((size_t)sent < n_bytes)
         return shares_stay(outq, batch, (size_t)sent, counters);
     shares_leave(outq, batch);
     return 0;

@@ -30,6 +30,7 @@ struct batch {
     struct audience *selected;
     size_t
         share; /* bytes of one connection at a time, so that others have theirs; set by the caller */
+    bool cuts;    /* not a byte more than that is sent at once, or else whole messages */
     size_t n_bytes;
     size_t scratch_used;
     uint64_t n_messages; /* of shares: how many, */

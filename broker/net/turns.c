@@ -187,7 +187,8 @@ static void take_alone(struct net *net)
 void turns_take(struct net *net)
 {
     struct pace *pace = pace_of(net);
-    net->batch.share = pace_is_shared(pace) ? WRITE_SHARED : BATCH_BYTES_MAX;
+    net->batch.cuts = pace_is_shared(pace);
+    net->batch.share = net->batch.cuts ? WRITE_SHARED : BATCH_BYTES_MAX;
     if (pace->n_waiting == 0)
         return;
     pace_begin(pace);

@@ -1,5 +1,5 @@
-/* Memory that gives out where it is asked for by the page, too: mmap(2) beside scarce_heap.h's. With files of
- * 64 bits, as meson asks for them, it is called mmap64.
+/* Memory that gives out where it is asked for by the page, too: mmap(2) beside scarce_heap.h's.
+ * With files of 64 bits, as meson asks for them, it is called mmap64.
  *
  * The test is linked with -Wl,--wrap=mmap64 besides (meson.build).
  */

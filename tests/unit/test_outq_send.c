@@ -299,6 +299,13 @@ static void play_make_room(struct game *g)
     told[i].lost[GAP_DROPPED_OLD] += lane->n_lost - before;
 }
 
+static void play_send(struct game *g, size_t budget)
+{
+    batch.cuts = random_below(&g->random, 2);
+    batch.share = batch.cuts ? 1 + random_below(&g->random, 500) : BATCH_BYTES_MAX;
+    send_bytes(&g->q, budget);
+}
+
 static void play(struct game *g)
 {
     uint64_t what = random_below(&g->random, 100);
@@ -323,7 +330,7 @@ static void play(struct game *g)
     else if (what < 78)
         play_settle(g);
     else
-        send_bytes(&g->q, random_below(&g->random, what < 90 ? 40 : 3000));
+        play_send(g, random_below(&g->random, what < 90 ? 40 : 3000));
     check_books(&g->q);
 }
 

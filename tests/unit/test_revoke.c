@@ -1,5 +1,5 @@
-/* What ends with a right that is taken away: more requests than are looked at at a time, those that wait
- * unsent, and who dies of being told.
+/* What ends with a right that is taken away: more requests than are looked at at a time, those that
+ * wait unsent, and who dies of being told.
  */
 #include "broker/route/revoke.h"
 
@@ -83,7 +83,8 @@ static void what_waits_unsent_is_not_cancelled(void **state)
     stop();
 }
 
-/* The requester is the server as well, its queue is full, and it does not read: it ends by being told. */
+/* The requester is the server as well, its queue is full, and it does not read: it ends by being
+ * told. */
 static void who_ends_by_being_told_ends_once(void **state)
 {
     (void)state;

@@ -1,8 +1,9 @@
-/* Routing when memory gives out: whatever of it fails while peers subscribe, publish, serve and ask, in a
- * broker that is new or not, the broker goes on, serves who comes next, and has everything back.
+/* Routing when memory gives out: whatever of it fails while peers subscribe, publish, serve and
+ * ask, in a broker that is new or not, the broker goes on, serves who comes next, and has
+ * everything back.
  *
- * Each play says something first, and then the broker has only so much memory left to handle
- * it: none, one allocation, two, and so on, until all of it goes well.
+ * Each play says something first, and then the broker has only so much memory left to handle it:
+ * none, one allocation, two, and so on, until all of it goes well.
  */
 #include "tests/unit/route_kit.h"
 #include "tests/unit/scarce_pages.h"

@@ -25,8 +25,7 @@ enum {
     PACE_SHARED_NS = 25 * 1000,          /* a round of several users, before it is written */
     PACE_ALONE_NS = 250 * 1000,          /* a round of one user: somebody may come */
     PACE_ACTIVE_NS = 1000 * 1000 * 1000, /* who was heard of so long ago may come again */
-    PACE_AHEAD_NS =
-        100 * 1000 * 1000, /* that one has had more than others is forgotten beyond that */
+    PACE_AHEAD_NS = 100 * 1000 * 1000,   /* to have had more than others by that is forgotten */
 };
 
 /* One connection's place in its user's line; embedded in it. NULL: it is in none. */
@@ -40,8 +39,8 @@ struct pace_user {
     struct pace_turn *last; /* in line; NULL: none of its connections is */
     uint64_t seen_ns;       /* when it last had something to say */
     uint64_t had_ns;
-    uint64_t
-        n_delivered; /* bytes to be written on its behalf in this round, each receiver counted */
+    uint64_t n_routed;    /* bytes of the turn at hand */
+    uint64_t n_delivered; /* bytes to be written on its behalf, each receiver counted */
     bool is_active;
     bool is_greedy;
 };
@@ -50,11 +49,11 @@ struct pace_user {
 struct pace {
     struct pace_user *active;
     uint32_t n_active;
-    uint32_t n_waiting; /* connections */
-    uint64_t least_ns;  /* what the user had had whose turn was the last */
-    bool has_begun;     /* somebody has had a turn in this round: */
+    uint32_t n_waiting;       /* connections */
+    uint64_t least_ns;        /* what the user had had whose turn was the last */
+    bool has_begun;           /* somebody has had a turn in this round: */
     struct pace_user *greedy; /* this one, if it is greedy; no other that is */
-    uint64_t looked_ns; /* when those who had fallen silent were last left out */
+    uint64_t looked_ns;       /* when those who had fallen silent were last left out */
 };
 
 void pace_join(struct pace *pace, struct pace_user *user);
@@ -93,10 +92,17 @@ static inline void pace_spent(struct pace_user *user, uint64_t ns)
 {
     user->had_ns += ns;
 }
-/* So many bytes are to be written on its behalf. */
-static inline void pace_delivered(struct pace_user *user, uint64_t n_bytes)
+/* Of what it said, so many bytes are to be written so many times. */
+static inline void pace_routed(struct pace_user *user, uint64_t n_bytes, uint64_t n_times)
 {
-    user->n_delivered += n_bytes;
+    user->n_routed += n_bytes;
+    user->n_delivered += n_bytes * n_times;
+}
+/* A turn is over in which so many bytes came. What was not routed is answered, with as many. */
+static inline void pace_answered(struct pace_user *user, uint64_t n_bytes)
+{
+    user->n_delivered += n_bytes > user->n_routed ? n_bytes - user->n_routed : 0;
+    user->n_routed = 0;
 }
 /* Writing all that took so long: each pays its part. */
 void pace_wrote(struct pace *pace, uint64_t ns);

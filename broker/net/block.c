@@ -62,11 +62,16 @@ static struct block *large_take(struct block_pool *pool, size_t size)
     return block;
 }
 
+static size_t size_for(size_t cap)
+{
+    if (cap < LARGE_BLOCK_MIN)
+        return cap;
+    return (cap + LARGE_BLOCK_STEP - 1) & ~(size_t)(LARGE_BLOCK_STEP - 1);
+}
+
 struct block *block_pool_new(struct block_pool *pool, size_t cap)
 {
-    size_t size = cap;
-    if (cap >= LARGE_BLOCK_MIN)
-        size = (cap + LARGE_BLOCK_STEP - 1) & ~(size_t)(LARGE_BLOCK_STEP - 1);
+    size_t size = size_for(cap);
     struct block *block = cap >= LARGE_BLOCK_MIN ? large_take(pool, size) : NULL;
     if (!block)
         block = block_new(size);
@@ -76,6 +81,19 @@ struct block *block_pool_new(struct block_pool *pool, size_t cap)
     *block = (struct block){
         .refs = 1, .cap = (uint32_t)cap, .size = (uint32_t)size, .pool = pool };
     pool->n_bytes += size;
+    return block;
+}
+
+struct block *block_grow(struct block *block, size_t cap)
+{
+    size_t size = size_for(cap);
+    uint32_t before = block->size;
+    block = realloc(block, sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->cap = (uint32_t)cap;
+    block->size = (uint32_t)size;
+    block->pool->n_bytes += size - before;
     return block;
 }
 

@@ -15,12 +15,12 @@
 #include <stdint.h>
 
 enum {
-    READ_BLOCK = 256 << 10,  /* one read's worth; 64 KiB reads were 40 % slower */
+    READ_BLOCK = 256 << 10,   /* one read's worth; 64 KiB reads were 40 % slower */
     READ_ROOM_MIN = 64 << 10, /* less room than that: take the next block */
-    POOLED_BLOCKS_MAX = 16,  /* free read blocks kept: 4 MiB */
+    POOLED_BLOCKS_MAX = 16,   /* free read blocks kept: 4 MiB */
     LARGE_BLOCK_MIN = 256 << 10,
-    LARGE_BLOCK_STEP = 64 << 10,  /* so that a little more or less finds one that is kept */
-    LARGE_BYTES_MAX = 4 << 20,    /* free large blocks kept */
+    LARGE_BLOCK_STEP = 64 << 10, /* so that a little more or less finds one that is kept */
+    LARGE_BYTES_MAX = 4 << 20,   /* free large blocks kept */
 };
 
 struct block_pool;
@@ -40,9 +40,9 @@ struct block_pool {
     struct block *free;
     struct block *current; /* what the next read goes into; the pool's reference */
     unsigned n_free;
-    struct block *large;   /* free plain ones, the latest first */
+    struct block *large; /* free plain ones, the latest first */
     size_t n_large_bytes;
-    size_t n_bytes;        /* of all blocks that somebody holds */
+    size_t n_bytes; /* of all blocks that somebody holds */
 };
 
 void block_pool_deinit(struct block_pool *pool);
@@ -55,6 +55,10 @@ struct block *block_pool_current(struct block_pool *pool);
 struct block *block_new(size_t cap);
 /* The same, counted by the pool; a large one may be one that it has kept. */
 struct block *block_pool_new(struct block_pool *pool, size_t cap);
+
+/* Makes a plain block of a pool larger; nobody else may hold it. Returns it, where it is now; what is in it stays. NULL:
+ * no memory, and the block is as it was. A large one is not copied (mremap(2)). */
+struct block *block_grow(struct block *block, size_t cap);
 
 static inline struct block *block_ref(struct block *block)
 {

@@ -336,17 +336,28 @@ void conn_resume(struct conn *conn)
     turns_want_read(conn);
 }
 
-static void write_all(struct net *net)
+static void write_one(struct conn *conn)
 {
+    if (conn->state != CONN_DEAD)
+        conn_flush(conn);
+    if (conn->deaf && conn->state != CONN_DEAD)
+        conn_cut(conn, conn_farewell(conn), NULL);
+}
+
+/* Who comes too late is written in its turn. */
+static void write_all(struct net *net, uint64_t until_ns)
+{
+    bool is_late = false;
     struct conn *conn = net->dirty;
     net->dirty = NULL;
     while (conn) {
         struct conn *next = conn->next_dirty;
         conn->is_dirty = false;
-        if (conn->state != CONN_DEAD)
-            conn_flush(conn);
-        if (conn->deaf && conn->state != CONN_DEAD)
-            conn_cut(conn, conn_farewell(conn), NULL);
+        if (is_late && conn_is_live(conn) && !conn->deaf)
+            turns_want_write(conn);
+        else
+            write_one(conn);
+        is_late = until_ns != UINT64_MAX && loop_clock_ns() >= until_ns;
         conn = next;
     }
     net_settle(net); /* of those that had a share all have written it */

@@ -30,35 +30,55 @@ static void set_in(struct conn *conn, struct block *block, uint32_t from, uint32
     block_unref(old);
 }
 
-/* Whether block->data[from .. to) may stay where it is: in a buffer of the connection's own
- * that has room for more, or, while nothing more is read, in any that it fills well. */
+/* Whether block->data[from .. to) may stay where it is: in a buffer of the connection's own,
+ * or, while nothing more is read, in any that it fills well. */
 static bool may_stay(const struct conn *conn, const struct block *block, uint32_t from, uint32_t to)
 {
     bool waits = conn->held || conn->is_resumed;
     if (waits && block->shared)
         return to - from >= block->cap / KEEP_BLOCK_PART;
     /* Others read on into a read block: nothing of ours may be put behind what is kept there. */
-    return block == conn->in && (waits || (!block->shared && to < block->cap));
+    return block == conn->in && (waits || !block->shared);
 }
 
-/* Keeps block->data[from .. to) as the connection's own input. */
-static int keep(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
+/* 0 or -ENOMEM. */
+static int copy_in(struct conn *conn, const struct block *block, uint32_t from, uint32_t to)
 {
     uint32_t len = to - from;
-    if (len == 0) {
-        set_in(conn, NULL, 0, 0);
-        return 0;
-    }
-    if (may_stay(conn, block, from, to)) {
-        set_in(conn, block_ref(block), from, to);
-        return 0;
-    }
     struct block *in = block_pool_new(&conn->net->blocks, wanted_cap(block->data + from, len));
     if (!in)
         return -ENOMEM;
     memcpy(in->data, block->data + from, len);
     in->used = in->cap;
     set_in(conn, in, 0, len);
+    return 0;
+}
+
+/* Keeps block->data[from .. to) as the connection's own input. */
+static int keep(struct conn *conn, struct block *block, uint32_t from, uint32_t to)
+{
+    if (from == to)
+        set_in(conn, NULL, 0, 0);
+    else if (may_stay(conn, block, from, to))
+        set_in(conn, block_ref(block), from, to);
+    else
+        return copy_in(conn, block, from, to);
+    return 0;
+}
+
+/* There is room behind what is kept of a frame. 0 or -ENOMEM. */
+static int make_room(struct conn *conn)
+{
+    struct block *in = conn->in;
+    if (!in || in->shared || conn->in_to < in->cap)
+        return 0;
+    if (conn->in_from > 0 || in->refs > 1)
+        return copy_in(conn, in, conn->in_from, conn->in_to);
+    in = block_grow(in, wanted_cap(in->data, conn->in_to));
+    if (!in)
+        return -ENOMEM;
+    in->used = in->cap;
+    conn->in = in;
     return 0;
 }
 
@@ -199,7 +219,7 @@ void conn_read(struct conn *conn, size_t most)
         return;
     }
     struct block *shared = block_pool_current(&net->blocks);
-    if (!shared) {
+    if (!shared || make_room(conn) < 0) {
         conn_end(conn, STATUS_NO_MEMORY, NULL);
         return;
     }

@@ -141,7 +141,7 @@ static void serve_conn(struct conn *conn, uint64_t now_ns)
     uint64_t before = conn->bytes_in;
     serve(conn, READ_SHARED);
     uint64_t n_read = conn->bytes_in - before;
-    pace_delivered(user, n_read);
+    pace_answered(user, n_read);
     pace_spent(user, cost_of(conn->net, now_ns, loop_clock_ns()));
     if (n_read == READ_SHARED && conn_is_live(conn) && conn_may_read(conn)) {
         conn->has_input = true;
@@ -201,13 +201,13 @@ void turns_take(struct net *net)
         loop_again(net->loop);
 }
 
-void turns_write(struct net *net, void (*write)(struct net *net))
+void turns_write(struct net *net, void (*write)(struct net *net, uint64_t until_ns))
 {
     if (!pace_is_shared(pace_of(net))) {
-        write(net);
+        write(net, UINT64_MAX);
         return;
     }
     uint64_t from_ns = loop_clock_ns();
-    write(net);
+    write(net, from_ns + PACE_SHARED_NS);
     pace_wrote(pace_of(net), cost_of(net, from_ns, loop_clock_ns()));
 }

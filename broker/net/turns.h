@@ -21,5 +21,5 @@ void turns_want_arrivals(struct net *net);
 void turns_interrupted(struct conn *conn);
 /* The end of a round: those who wait, as long as it lasts. */
 void turns_take(struct net *net);
-/* What was written at the end of a round is paid for, by those who caused it. */
-void turns_write(struct net *net, void (*write)(struct net *net));
+/* Writes what the round has made, until then or UINT64_MAX, and has it paid by those who caused it. */
+void turns_write(struct net *net, void (*write)(struct net *net, uint64_t until_ns));

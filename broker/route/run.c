@@ -133,7 +133,7 @@ static inline void count_routed(struct route *route, const struct run *run, cons
         return;
     from->n_matched += reached;
     if (pace_is_shared(&route->net->quota->pace))
-        pace_delivered(&from->conn.account.user->pace, (uint64_t)dest->n_matched * run->len);
+        pace_routed(&from->conn.account.user->pace, run->len, dest->n_matched);
 }
 
 void run_end(struct route *route)

@@ -1,11 +1,10 @@
-/* Stream sockets without a kernel, and clocks that stand still until they are moved: what a fuzz target
- * does with a broker or a client takes microseconds, and comes out the same each time.
+/* Stream sockets without a kernel, and clocks that stand still until they are moved: what a fuzz
+ * target does with a broker or a client takes microseconds, and comes out the same each time.
  *
- * socketpair() gives two ends with numbers that no descriptor has; on these all calls below behave as
- * AF_UNIX stream sockets do (unix(7), and what tests/fault provokes in a real kernel):
- * what is sent in part, EAGAIN, a half-close, a reset by one who had not read all. What is about
- * any other descriptor goes to the kernel. A wait for which nothing can come never ends:
- * that is a failure.
+ * socketpair() gives two ends with numbers that no descriptor has; on these all calls below behave
+ * as AF_UNIX stream sockets do (unix(7), and what tests/fault provokes in a real kernel): what is
+ * sent in part, EAGAIN, a half-close, a reset by one who had not read all. What is about any other
+ * descriptor goes to the kernel. A wait for which nothing can come never ends: that is a failure.
  *
  * One thread; to be included once in a program.
  */
@@ -252,8 +251,8 @@ ssize_t read(int fd, void *bytes, size_t len)
 
 /* ---- waiting ------------------------------------------------------------------------ */
 
-/* EPOLLIN and POLLIN are one, and so are the others. A socket counts as writable when three quarters
- * are free (unix_writable() of net/unix/af_unix.c). */
+/* EPOLLIN and POLLIN are one, and so are the others. A socket counts as writable when three
+ * quarters are free (unix_writable() of net/unix/af_unix.c). */
 static uint32_t fake_ready(const struct fake_socket *s)
 {
     bool ended = !s->other || s->other->shut;

@@ -1,5 +1,5 @@
-/* Addresses of brokers, as the library's URLs, --listen and the configuration give them. The input is
- * the text of a list.
+/* Addresses of brokers, as the library's URLs, --listen and the configuration give them. The input
+ * is the text of a list.
  */
 #include "proto/address.h"
 

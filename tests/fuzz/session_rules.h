@@ -8,16 +8,16 @@
 enum { POLICIES = 4, LIMIT_SETS = 4 };
 
 /* Lines of "[ID]" and "key = value". The first is in force when a play begins. */
+#define ALL "[all]\nallow = all\n"
 static const char *const policy_texts[POLICIES] = {
-    "[all]\nallow = all\n",
-    "[all]\nallow = all\n"
-    "[not-b]\ndeny = publish, subscribe, serve\nsubject = a.b\nuid = 1000\n"
-    "[no-request]\ndeny = request\nsubject = *.b.>\n"
-    "[no-hold]\ndeny = hold, admin\nuid = 1001\n",
-    "[few]\nallow = connect\nuid = 0, 1000\n[fewer]\nallow = publish, subscribe\nsubject = a.>\nuid = 0, 1000\n"
-    "[b]\ndeny = subscribe\nsubject = a.*.c\n",
-    "[all]\nallow = all\n"
-    "[try]\ndeny = publish, request, serve\nsubject = a.*\naudit-only = yes\n",
+    ALL,
+    (ALL "[not-b]\ndeny = publish, subscribe, serve\nsubject = a.b\nuid = 1000\n"
+         "[no-request]\ndeny = request\nsubject = *.b.>\n"
+         "[no-hold]\ndeny = hold, admin\nuid = 1001\n"),
+    ("[few]\nallow = connect\nuid = 0, 1000\n"
+     "[fewer]\nallow = publish, subscribe\nsubject = a.>\nuid = 0, 1000\n"
+     "[b]\ndeny = subscribe\nsubject = a.*.c\n"),
+    (ALL "[try]\ndeny = publish, request, serve\nsubject = a.*\naudit-only = yes\n"),
 };
 
 static inline struct policy_snapshot *policy_made(const char *text)
@@ -51,7 +51,8 @@ static inline struct policy_snapshot *policy_number(unsigned i)
     return made[i % POLICIES];
 }
 
-/* 0: the defaults; then some that four peers reach, and one under which they may have next to nothing. */
+/* 0: the defaults; then some that four peers reach, and one under which they may have next to
+ * nothing. */
 static inline struct limits limits_number(unsigned i)
 {
     static const uint64_t totals[LIMIT_SETS] = { 0, 400, 40, 0 };

@@ -195,8 +195,10 @@ static void writing_is_paid_by_whose_messages_they_are(void **state)
 {
     (void)state;
     both_are_here(MS);
-    pace_delivered(&a, 3000);
-    pace_delivered(&b, 1000);
+    pace_routed(&a, 1000, 2);
+    pace_routed(&a, 500, 0);
+    pace_answered(&a, 2500);
+    pace_answered(&b, 1000);
     pace_wrote(&pace, 40000);
     assert_int_equal(a.had_ns, 30000);
     assert_int_equal(b.had_ns, 10000);

@@ -82,8 +82,8 @@ int loop_add(struct loop *loop, struct loop_fd *entry, int fd, unsigned events, 
 {
     int r;
 
-    assert(fd >= 0 && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT | LOOP_HUP)));
-    *entry = (struct loop_fd){ .fd = fd, .events = events, .fn = fn };
+    assert(fd >= 0 && !(events & ~(unsigned)LOOP_ALL));
+    *entry = (struct loop_fd){ .fd = fd, .events = events & LOOP_ALL, .fn = fn };
     r = loop->backend->add(loop, entry);
     if (r < 0)
         entry->slot = 0;
@@ -94,13 +94,13 @@ int loop_mod(struct loop *loop, struct loop_fd *entry, unsigned events)
 {
     int r;
 
-    assert(entry->slot && !(events & ~(unsigned)(LOOP_IN | LOOP_OUT | LOOP_HUP)));
+    assert(entry->slot && !(events & ~(unsigned)LOOP_ALL));
     if (entry->events == events)
         return 0;
     r = loop->backend->mod(loop, entry, events);
     if (r < 0)
         return r;
-    entry->events = events;
+    entry->events = events & LOOP_ALL;
     return 0;
 }
 

@@ -21,7 +21,7 @@
 #include "broker/loop/timer.h"
 
 enum {
-    LOOP_NONE = 0u,     /* keep the entry, leave the poll set */
+    LOOP_NONE = 0u, /* keep the entry, leave the poll set */
     LOOP_IN = 1u << 0,
     LOOP_OUT = 1u << 1,
     LOOP_HUP = 1u << 2, /* hang-up or error: always reported while anything is asked for */
@@ -35,12 +35,16 @@ typedef void (*loop_hook_fn)(void *userdata);
 
 struct loop_fd {
     int fd;
-    unsigned events;   /* what is asked for now */
-    uint32_t slot;     /* the backend's own index; 0 = not registered */
+    uint32_t events : 3; /* what is asked for now */
+    uint32_t slot : 29;  /* the backend's own index, up to LOOP_MAX_SLOT; 0 = not registered */
     loop_fd_fn fn;
 };
 
-enum { LOOP_MAX_READY = 128 }; /* entries served in one round, in turn over rounds */
+enum {
+    LOOP_MAX_READY = 128, /* entries served in one round, in turn over rounds */
+    LOOP_ALL = LOOP_IN | LOOP_OUT | LOOP_HUP,
+    LOOP_MAX_SLOT = (1 << 29) - 1, /* more than there can be descriptors */
+};
 
 /* Makes a loop. `backend` is "poll", "epoll" or "auto" (epoll where there is
  * one). 0; -EINVAL for another name; -ENOMEM; or what epoll_create1(2) said. */

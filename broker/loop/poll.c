@@ -77,7 +77,7 @@ static int poll_add(struct loop *loop, struct loop_fd *entry)
         return -ENOMEM;
     set->polled[set->n] = to_poll(entry->fd, entry->events);
     set->entry[set->n] = entry;
-    entry->slot = ++set->n;
+    entry->slot = ++set->n & LOOP_MAX_SLOT;
     return 0;
 }
 
@@ -103,7 +103,7 @@ static void poll_del(struct loop *loop, struct loop_fd *entry)
         return;
     set->polled[hole] = set->polled[last];
     set->entry[hole] = set->entry[last];
-    set->entry[hole]->slot = hole + 1;
+    set->entry[hole]->slot = (hole + 1) & LOOP_MAX_SLOT;
 }
 
 /* Serves `n_ready` entries from the turn on, once around the array as it was;

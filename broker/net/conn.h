@@ -138,15 +138,15 @@ struct conn_more {
 struct conn {
     struct loop_fd io;
     uint8_t state;
-    bool held;    /* input waits (route/hold.h) */
-    bool hung_up; /* the peer is gone altogether */
-    bool is_dirty;
-    bool is_resumed; /* what it has kept goes on when it is its turn, ahead of what is read */
-    bool eof;
-    bool shut; /* we have half-closed */
-    bool wants_room;
-    bool said_goodbye;
-    bool writable;       /* the loop says so, of a queue that is blocked */
+    bool held : 1;    /* input waits (route/hold.h) */
+    bool hung_up : 1; /* the peer is gone altogether */
+    bool is_dirty : 1;
+    bool is_resumed : 1; /* what it has kept goes on when it is its turn, ahead of what is read */
+    bool eof : 1;
+    bool shut : 1; /* we have half-closed */
+    bool wants_room : 1;
+    bool said_goodbye : 1;
+    bool writable : 1;   /* the loop says so, of a queue that is blocked */
     bool hungry : 1;     /* input waits until more is granted … */
     bool indulged : 1;   /* … or does not, though none is: the only one of its uid */
     bool has_input : 1;  /* the loop says so */

@@ -1,7 +1,7 @@
 /* Pace: whose turn it is.
  *
- * A round is short, so that nobody who comes has to wait for long; what does not fit into it waits for
- * the next. While several users want some of it, each user's connections stand in line, and the
+ * A round is short, so that nobody who comes has to wait for long; what does not fit into it waits
+ * for the next. While several users want some of it, each user's connections stand in line, and the
  * next turn is the user's who has had the least. Time is what is shared, not bytes: a
  * frame may cost twenty nanoseconds or twenty microseconds. What is written on behalf of a
  * user is part of what it has had.
@@ -13,8 +13,8 @@
  * Nothing is saved up by those who are silent, and nobody waits for nothing: who has had much
  * is served all the same when nobody else has anything to say.
  *
- * Driven by the connections (net/turns.h). Nothing is allocated, no clock is read, and those who are
- * idle cost nothing.
+ * Driven by the connections (net/turns.h). Nothing is allocated, no clock is read, and those who
+ * are idle cost nothing.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ struct pace_user {
     struct pace_turn *last; /* in line; NULL: none of its connections is */
     uint64_t seen_ns;       /* when it last had something to say */
     uint64_t had_ns;
-    uint64_t n_routed;    /* bytes of the turn at hand */
+    uint64_t n_routed;    /* bytes, since it was last said what is answered */
     uint64_t n_delivered; /* bytes to be written on its behalf, each receiver counted */
     bool is_active;
     bool is_greedy;

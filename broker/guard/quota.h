@@ -116,8 +116,8 @@ void quota_set_limits(struct quota *quota, const struct limits *limits,
  * those of its uid that hold something beyond the basic amount hold on the average. */
 bool account_is_crowded_out(const struct account *account, enum quota_kind kind);
 /* Of the connections of the same uid the one that should give something up for `asker`: of those
- * that hold more than the average, the asker counted in, and that `drains` (with the walk's userdata) does not
- * vouch for, the one that holds most. NULL: there is none. Walks all accounts. */
+ * that hold more than the average, the asker counted in, and that `drains` (with the walk's
+ * userdata) does not vouch for, the one that holds most. NULL: there is none. Walks all accounts. */
 struct account *quota_heaviest(const struct account *asker, enum quota_kind kind,
                                const struct account_walk *walk,
                                bool (*drains)(const struct account *account, void *userdata));

@@ -56,8 +56,9 @@ struct block *block_new(size_t cap);
 /* The same, counted by the pool; a large one may be one that it has kept. */
 struct block *block_pool_new(struct block_pool *pool, size_t cap);
 
-/* Makes a plain block of a pool larger; nobody else may hold it. Returns it, where it is now; what is in it stays. NULL:
- * no memory, and the block is as it was. A large one is not copied (mremap(2)). */
+/* Makes a plain block of a pool larger; nobody else may hold it. Returns it, where it is now, with
+ * what is in it. NULL: no memory, and the block is as it was. A large one is not copied
+ * (mremap(2)). */
 struct block *block_grow(struct block *block, size_t cap);
 
 static inline struct block *block_ref(struct block *block)

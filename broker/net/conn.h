@@ -221,8 +221,8 @@ void conn_goodbye(struct conn *conn);
 /* Cuts it at once. Idempotent. */
 void conn_cut(struct conn *conn, enum status status, const char *sentence);
 
-/* Whether the turn at hand is over, by the clock and by what is yet to be written on behalf of its user:
- * then `input` stops where it is, and goes on when it is its turn again. */
+/* Whether the turn at hand is over, by the clock and by what is yet to be written on behalf of its
+ * user: then `input` stops where it is, and goes on when it is its turn again. */
 static inline bool net_turn_is_over(struct net *net, uint64_t n_delivered)
 {
     enum { BYTES_PER_NS = 4 }; /* what a sendmsg(2) copies */

@@ -26,8 +26,8 @@ void conn_eof(struct conn *conn);
 void conn_flush(struct conn *conn);
 /* It has no deadline any more. */
 void conn_no_deadline(struct conn *conn);
-/* The kernel took nothing though it has room: it lacks memory (ENOBUFS, ENOMEM), and level-triggered waiting
- * for room would spin. */
+/* The kernel took nothing though it has room: it lacks memory (ENOBUFS, ENOMEM), and level-triggered
+ * waiting for room would spin. */
 void conn_starve(struct conn *conn);
 /* What few connections have; NULL: no memory. */
 struct conn_more *conn_get_more(struct conn *conn);
@@ -35,8 +35,8 @@ struct conn_more *conn_get_more(struct conn *conn);
 void conn_book(struct conn *conn);
 /* Whether a control frame of `len` bytes may be queued. */
 bool conn_may_say(struct conn *conn, size_t len);
-/* Its input is charged: the frame that has begun, and what waits. The connection may end, or go hungry
- * until there is more for it. */
+/* Its input is charged: the frame that has begun, and what waits. The connection may end, or go
+ * hungry until there is more for it. */
 void conn_book_input(struct conn *conn);
 /* How much may be read, beyond the frame that has begun, while the net is short. */
 uint32_t conn_read_room(struct conn *conn);

@@ -27,8 +27,8 @@ enum {
 struct listener;
 
 struct listener_handler {
-    /* Somebody waits to be accepted: listener_accept() when it is time; said again in each round until
-     * nobody does. NULL: they are accepted at once. Must not free the listener. */
+    /* Somebody waits to be accepted: listener_accept() when it is time; said again in each round
+     * until nobody does. NULL: they are accepted at once. Must not free the listener. */
     void (*waiting)(void *userdata, struct listener *from);
     /* A new connection, non-blocking and close-on-exec. `fd` is yours. May
      * free `from`. */

@@ -28,9 +28,8 @@ enum {
 struct batch {
     struct entry *next;
     struct audience *selected;
-    size_t
-        share; /* bytes of one connection at a time, so that others have theirs; set by the caller */
-    bool cuts;    /* not a byte more than that is sent at once, or else whole messages */
+    size_t share; /* bytes of one connection at a time; whoever sends sets it, and: */
+    bool cuts;    /* no call sends a byte more than that; else what is queued stays in one piece */
     size_t n_bytes;
     size_t scratch_used;
     uint64_t n_messages; /* of shares: how many, */

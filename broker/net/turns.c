@@ -92,14 +92,16 @@ void turns_want_read(struct conn *conn)
     struct net *net = conn->net;
     struct pace *pace = pace_of(net);
     uint64_t begun_ns = loop_now_ns(net->loop);
+    uint64_t until_ns = begun_ns + PACE_ALONE_NS;
     pace_seen(pace, &conn->account.user->pace, begun_ns);
     conn->has_input = true;
-    net->turn_until_ns = begun_ns + PACE_ALONE_NS;
     if (conn->is_resumed || pace->n_waiting > 0 || pace_is_shared(pace) ||
-        loop_clock_ns() >= net->turn_until_ns)
-        stand_in_line(conn);
-    else
-        serve(conn, READ_BLOCK);
+        loop_clock_ns() >= until_ns) {
+        stand_in_line(conn); /* perhaps in somebody's turn, which goes on as it was */
+        return;
+    }
+    net->turn_until_ns = until_ns;
+    serve(conn, READ_BLOCK);
 }
 
 void turns_interrupted(struct conn *conn)
@@ -134,7 +136,7 @@ static struct conn *conn_of_turn(struct pace_turn *turn)
     return (struct conn *)((char *)turn - offsetof(struct conn, turn));
 }
 
-/* It pays for what it says, and as many bytes of answers. There may be more where that came from. */
+/* It pays for what it says, and for as many bytes of answers. There may be more to read. */
 static void serve_conn(struct conn *conn, uint64_t now_ns)
 {
     struct pace_user *user = &conn->account.user->pace;
@@ -192,7 +194,7 @@ void turns_take(struct net *net)
     if (pace->n_waiting == 0)
         return;
     pace_begin(pace);
-    if (pace_is_shared(pace))
+    if (pace_is_shared(pace) || pace_waits(&net->door)) /* with whom it was shared may be gone */
         take_shared(net);
     else
         take_alone(net);

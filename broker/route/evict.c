@@ -33,11 +33,11 @@ static bool output_stands_still(struct conn *conn)
     return is_over(conn, &conn->unread_ns, went_on) && unread > 0;
 }
 
-/* It has begun a frame, and nothing more comes. Who is held or hungry is not asked for it. */
+/* It has begun a frame, and nothing more comes. Who is held, hungry or in line is not asked for it. */
 static bool input_stands_still(struct conn *conn)
 {
     struct conn_more *more = conn->more;
-    if (!conn->in || conn->held || conn->hungry || !more)
+    if (!conn->in || conn->held || conn->hungry || conn->is_resumed || !more)
         return false;
     bool went_on = conn->bytes_in != more->read_bytes;
     more->read_bytes = conn->bytes_in;

@@ -180,7 +180,7 @@ bool run_begin(struct route *route, struct client *from, struct dest *dest, stru
 {
     struct run *run = &route->run;
     if (run->dest && run->dest != dest && same_receivers(run->dest, dest)) {
-        run->dest = dest; /* if it does not fit, run_add comes back here, and finds the run its own */
+        run->dest = dest; /* if it does not fit, run_add comes back, and finds the run its own */
         return run_add(route, run, from, dest, block, off, len);
     }
     run_end(route);

@@ -63,6 +63,8 @@ static void on_refused(int signo, siginfo_t *info, void *context)
         raise(signo);
         return;
     }
+    if (info->si_syscall < 0) /* a tracer has taken the call away: what it says of it stands */
+        return;
     remember(info->si_syscall);
     RESULT_OF((ucontext_t *)context) = (typeof(RESULT_OF((ucontext_t *)context)))-EPERM;
 }

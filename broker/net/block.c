@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { LARGE_SPARE = 4 }; /* times what was asked for */
+
 struct block *block_new(size_t cap)
 {
     struct block *block = malloc(sizeof *block + cap);
@@ -49,11 +51,18 @@ void block_release(struct block *block)
 
 /* ---- large blocks -------------------------------------------------------- */
 
-static struct block *large_take(struct block_pool *pool, size_t size)
+/* Where one of that size hangs, or a larger one: what begins a frame may grow to all of it. */
+static struct block **large_find(struct block_pool *pool, size_t size)
 {
     struct block **link = &pool->large;
-    while (*link && ((*link)->size < size || (*link)->size > 2 * size))
+    while (*link && ((*link)->size < size || (*link)->size > LARGE_SPARE * size))
         link = &(*link)->next_free;
+    return link;
+}
+
+static struct block *large_take(struct block_pool *pool, size_t size)
+{
+    struct block **link = large_find(pool, size);
     struct block *block = *link;
     if (block) {
         *link = block->next_free;
@@ -84,10 +93,19 @@ struct block *block_pool_new(struct block_pool *pool, size_t cap)
     return block;
 }
 
+bool block_pool_keeps(struct block_pool *pool, size_t cap)
+{
+    return cap >= LARGE_BLOCK_MIN && *large_find(pool, size_for(cap));
+}
+
 struct block *block_grow(struct block *block, size_t cap)
 {
     size_t size = size_for(cap);
     uint32_t before = block->size;
+    if (size <= before) { /* it was kept, and is larger than was asked for */
+        block->cap = (uint32_t)cap;
+        return block;
+    }
     block = realloc(block, sizeof *block + size);
     if (!block)
         return NULL;

@@ -56,6 +56,9 @@ struct block *block_new(size_t cap);
 /* The same, counted by the pool; a large one may be one that it has kept. */
 struct block *block_pool_new(struct block_pool *pool, size_t cap);
 
+/* Whether the pool has kept a large block for that: no page of it need be made anew. */
+bool block_pool_keeps(struct block_pool *pool, size_t cap);
+
 /* Makes a plain block of a pool larger; nobody else may hold it. Returns it, where it is now, with
  * what is in it. NULL: no memory, and the block is as it was. A large one is not copied
  * (mremap(2)). */

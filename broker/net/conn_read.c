@@ -72,9 +72,11 @@ static int make_room(struct conn *conn)
     struct block *in = conn->in;
     if (!in || in->shared || conn->in_to < in->cap)
         return 0;
-    if (conn->in_from > 0 || in->refs > 1)
+    uint32_t cap = wanted_cap(in->data + conn->in_from, conn->in_to - conn->in_from);
+    bool is_kept = cap > in->size && block_pool_keeps(&conn->net->blocks, cap);
+    if (conn->in_from > 0 || in->refs > 1 || is_kept)
         return copy_in(conn, in, conn->in_from, conn->in_to);
-    in = block_grow(in, wanted_cap(in->data, conn->in_to));
+    in = block_grow(in, cap);
     if (!in)
         return -ENOMEM;
     in->used = in->cap;

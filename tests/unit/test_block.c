@@ -83,15 +83,36 @@ static void a_large_block_comes_back(void **state)
 {
     (void)state;
     struct block_pool pool = { 0 };
-    struct block *block = block_pool_new(&pool, 1 << 20);
+    struct block *block = block_pool_new(&pool, 2 << 20);
     block_unref(block);
-    assert_ptr_equal(block_pool_new(&pool, (1 << 20) - 1000), block); /* a little less finds it */
-    assert_int_equal(block->cap, (1 << 20) - 1000);
+    assert_ptr_equal(block_pool_new(&pool, (2 << 20) - 1000), block); /* a little less finds it */
+    assert_int_equal(block->cap, (2 << 20) - 1000);
     block_unref(block);
     assert_int_equal(pool.n_large_bytes, block->size);
     struct block *small = block_pool_new(&pool, LARGE_BLOCK_MIN);
-    assert_ptr_not_equal(small, block); /* half of it would lie idle */
+    assert_ptr_not_equal(small, block); /* most of it would lie idle */
     block_unref(small);
+    block_pool_deinit(&pool);
+}
+
+static void a_block_grows_with_what_is_in_it(void **state)
+{
+    (void)state;
+    struct block_pool pool = { 0 };
+    struct block *kept = block_pool_new(&pool, 1 << 20);
+    block_unref(kept);
+    assert_true(block_pool_keeps(&pool, 1 << 20));
+    struct block *block = block_pool_new(&pool, 400 << 10);
+    assert_ptr_equal(block, kept);
+    assert_false(block_pool_keeps(&pool, 1 << 20));
+    memset(block->data, 7, 400 << 10);
+    assert_ptr_equal(block_grow(block, 1 << 20), kept); /* it has the room */
+    block = block_grow(block, 8 << 20);
+    assert_int_equal(block->cap, 8 << 20);
+    assert_int_equal(pool.n_bytes, block->size);
+    assert_int_equal(block->data[(400 << 10) - 1], 7);
+    block_unref(block);
+    assert_int_equal(pool.n_bytes, 0);
     block_pool_deinit(&pool);
 }
 
@@ -126,6 +147,7 @@ int main(void)
         kit_test(a_full_block_gives_way),
         kit_test(the_pool_keeps_only_so_many),
         kit_test(a_large_block_comes_back),
+        kit_test(a_block_grows_with_what_is_in_it),
         kit_test(the_newest_large_blocks_are_kept),
     };
     return kit_run("block", tests, KIT_LENGTH(tests));

@@ -18,7 +18,7 @@ enum {
     READ_BLOCK = 256 << 10,   /* one read's worth; 64 KiB reads were 40 % slower */
     READ_ROOM_MIN = 64 << 10, /* less room than that: take the next block */
     POOLED_BLOCKS_MAX = 16,   /* free read blocks kept: 4 MiB */
-    LARGE_BLOCK_MIN = 256 << 10,
+    LARGE_BLOCK_MIN = 64 << 10,
     LARGE_BLOCK_STEP = 64 << 10, /* so that a little more or less finds one that is kept */
     LARGE_BYTES_MAX = 4 << 20,   /* free large blocks kept */
 };
